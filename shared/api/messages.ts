@@ -46,7 +46,12 @@ export function readCertificateAnswer(body: unknown): CertificateAnswer | undefi
   if (!isRecord(body)) return undefined;
   const { certificateChain, trustBundle, spiffeId, notAfter, renewAt, serverTime, receipt } = body;
   const complete =
-    isTexts(certificateChain) && isTexts(trustBundle) && typeof spiffeId === 'string' && isTime(notAfter) && isTime(renewAt) && isTime(serverTime);
+    isTexts(certificateChain) &&
+    isTexts(trustBundle) &&
+    typeof spiffeId === 'string' &&
+    isTime(notAfter) &&
+    isTime(renewAt) &&
+    isTime(serverTime);
   if (!complete || !isRecord(receipt)) return undefined;
   const { entry, serial } = receipt;
   if (typeof entry !== 'number' || !Number.isSafeInteger(entry) || typeof serial !== 'string') return undefined;
@@ -64,7 +69,12 @@ export function readWatchMessage(line: string): WatchMessage | undefined {
   if (!isRecord(message)) return undefined;
   const { type, version, trustDomain, bundle, serverTime } = message;
   if (type === 'heartbeat' && isTime(serverTime)) return { type, serverTime };
-  if (type === 'bundle' && typeof version === 'number' && Number.isSafeInteger(version) && typeof trustDomain === 'string') {
+  if (
+    type === 'bundle' &&
+    typeof version === 'number' &&
+    Number.isSafeInteger(version) &&
+    typeof trustDomain === 'string'
+  ) {
     return { type, version, trustDomain, bundle };
   }
   return undefined;
@@ -75,7 +85,9 @@ function isRecord(value: unknown): value is Record<string, unknown> {
 }
 
 function isTexts(value: unknown): value is string[] {
-  return Array.isArray(value) && value.length > 0 && value.length <= 16 && value.every((part) => typeof part === 'string');
+  return (
+    Array.isArray(value) && value.length > 0 && value.length <= 16 && value.every((part) => typeof part === 'string')
+  );
 }
 
 function isTime(value: unknown): value is string {

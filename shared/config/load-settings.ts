@@ -4,7 +4,7 @@
  * that is marked secret.
  */
 import { readFileSync } from 'node:fs';
-import { isMap, LineCounter, parseDocument, type Document } from 'yaml';
+import { type Document, isMap, LineCounter, parseDocument } from 'yaml';
 import type { z } from 'zod';
 import { Refusal } from '../errors/refusal.ts';
 import { type SettingsKey, type SettingsSpec, settingsKeys } from './settings.ts';
@@ -31,14 +31,18 @@ type Path = readonly PropertyKey[];
 const LARGEST_FILE = 1 << 20;
 
 /** @throws {SettingsProblems} with all problems; nothing is applied then */
-export function loadSettings<Schema extends z.ZodObject>(spec: SettingsSpec<Schema>, source: SettingsSource): z.output<Schema> {
+export function loadSettings<Schema extends z.ZodObject>(
+  spec: SettingsSpec<Schema>,
+  source: SettingsSource,
+): z.output<Schema> {
   const keys = settingsKeys(spec);
   const problems: string[] = [];
   const file = source.file === undefined ? undefined : readFile(source.file, problems);
   const values = (file?.document.toJS({ maxAliasCount: 20 }) ?? {}) as Record<string, unknown>;
   const fromEnvironment = applyEnvironment(spec.prefix, keys, source.environment, values, problems);
   const parsed = spec.schema.safeParse(values);
-  const where = (path: Path): string => fromEnvironment.get(path.join('.')) ?? file?.where(path) ?? variableFor(keys, path);
+  const where = (path: Path): string =>
+    fromEnvironment.get(path.join('.')) ?? file?.where(path) ?? variableFor(keys, path);
   for (const issue of parsed.error?.issues ?? []) {
     if (issue.code === 'unrecognized_keys') {
       for (const key of issue.keys) {
@@ -79,8 +83,12 @@ function lineOf(document: Document, lines: LineCounter, path: Path): number {
   for (let length = path.length; length > 0; length--) {
     const parent: unknown = length === 1 ? document.contents : document.getIn(path.slice(0, length - 1), true);
     const last = path[length - 1];
-    const pair = isMap(parent) ? parent.items.find((item) => String((item.key as { value?: unknown })?.value) === String(last)) : undefined;
-    const node = (pair?.key ?? document.getIn(path.slice(0, length), true)) as { range?: readonly number[] } | undefined;
+    const pair = isMap(parent)
+      ? parent.items.find((item) => String((item.key as { value?: unknown })?.value) === String(last))
+      : undefined;
+    const node = (pair?.key ?? document.getIn(path.slice(0, length), true)) as
+      | { range?: readonly number[] }
+      | undefined;
     if (node?.range) return lines.linePos(node.range[0]!).line;
   }
   return 1;
@@ -104,7 +112,7 @@ function applyEnvironment(
     }
     origins.set(key.path.join('.'), `environment ${variable}`);
     try {
-      putIn(values, key.path, valueOf(text, key.kind));
+      putIn(values, key.path, fromText(text, key.kind));
     } catch {
       problems.push(`environment ${variable}: not valid JSON`);
     }
@@ -112,10 +120,14 @@ function applyEnvironment(
   return origins;
 }
 
-function valueOf(text: string, kind: SettingsKey['kind']): unknown {
+function fromText(text: string, kind: SettingsKey['kind']): unknown {
   if (kind === 'number') return text.trim() === '' ? text : Number(text);
   if (kind === 'boolean') return text === 'true' ? true : text === 'false' ? false : text;
-  if (kind === 'texts') return text.split(',').map((part) => part.trim()).filter((part) => part !== '');
+  if (kind === 'texts')
+    return text
+      .split(',')
+      .map((part) => part.trim())
+      .filter((part) => part !== '');
   return kind === 'json' ? JSON.parse(text) : text;
 }
 
@@ -123,7 +135,9 @@ function putIn(values: Record<string, unknown>, path: readonly string[], value: 
   let at = values;
   for (const key of path.slice(0, -1)) {
     const next = at[key];
-    at = (typeof next === 'object' && next !== null ? next : (at[key] = {})) as Record<string, unknown>;
+    const inner = typeof next === 'object' && next !== null ? (next as Record<string, unknown>) : {};
+    at[key] = inner;
+    at = inner;
   }
   at[path.at(-1)!] = value;
 }

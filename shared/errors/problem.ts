@@ -2,7 +2,7 @@
  * A refusal as RFC 9457 problem details, and back. The answer carries the code and the public message only:
  * the detail of a refusal never leaves the process.
  */
-import { isRefusalCode, Refusal, type RefusalCode } from './refusal.ts';
+import { isRefusalCode, type Refusal, type RefusalCode } from './refusal.ts';
 
 export const PROBLEM_TYPE = 'application/problem+json';
 
@@ -15,7 +15,12 @@ export interface Problem {
 }
 
 export function problemOf(refusal: Refusal): Problem {
-  return { type: `urn:sallyport:refusal:${refusal.code}`, title: refusal.message, status: refusal.status, code: refusal.code };
+  return {
+    type: `urn:sallyport:refusal:${refusal.code}`,
+    title: refusal.message,
+    status: refusal.status,
+    code: refusal.code,
+  };
 }
 
 /** The code in a problem body that a peer sent, or undefined when it is not one of ours. */

@@ -27,7 +27,19 @@ export interface LogOptions {
   readonly out?: { write(line: string): unknown; isTTY?: boolean };
 }
 
-const SECRET_FIELDS = ['token', 'authorization', 'key', 'privateKey', 'csr', 'pem', '*.token', '*.authorization', '*.key', '*.privateKey', '*.pem'];
+const SECRET_FIELDS = [
+  'token',
+  'authorization',
+  'key',
+  'privateKey',
+  'csr',
+  'pem',
+  '*.token',
+  '*.authorization',
+  '*.key',
+  '*.privateKey',
+  '*.pem',
+];
 
 export function createLog({ program, level, format, out = process.stderr }: LogOptions): Log {
   const text = format === 'text' || (format === 'auto' && out.isTTY === true);

@@ -1,6 +1,11 @@
 /** One JSON log line as one line for people: time, level, event, then the fields in their order. Pure. */
 
-const COLOUR: Readonly<Record<string, string>> = { debug: '\x1b[2m', info: '\x1b[36m', warn: '\x1b[33m', error: '\x1b[31m' };
+const COLOUR: Readonly<Record<string, string>> = {
+  debug: '\x1b[2m',
+  info: '\x1b[36m',
+  warn: '\x1b[33m',
+  error: '\x1b[31m',
+};
 const RESET = '\x1b[0m';
 
 export function textOf(jsonLine: string, colour: boolean): string {
@@ -8,7 +13,9 @@ export function textOf(jsonLine: string, colour: boolean): string {
   const clock = String(time).slice(11, 23);
   const name = String(level).padEnd(5);
   const shown = colour ? `${COLOUR[String(level)] ?? ''}${name}${RESET}` : name;
-  const rest = Object.entries(fields).map(([key, value]) => `${key}=${typeof value === 'string' ? quoted(value) : JSON.stringify(value)}`);
+  const rest = Object.entries(fields).map(
+    ([key, value]) => `${key}=${typeof value === 'string' ? quoted(value) : JSON.stringify(value)}`,
+  );
   return `${[clock, shown, String(program), String(event), ...rest].join(' ')}\n`;
 }
 

@@ -50,5 +50,13 @@ function adapted(metric: Metric): import('prom-client').Metric {
     aggregator: 'sum',
     values: metric.samples().map((sample) => ({ value: sample.value, labels: sample.labels, metricName: sample.name })),
   });
-  return { name, help, type: kind, labelNames: labels, aggregator: 'sum', get, reset() {} } as unknown as import('prom-client').Metric;
+  return {
+    name,
+    help,
+    type: kind,
+    labelNames: labels,
+    aggregator: 'sum',
+    get,
+    reset() {},
+  } as unknown as import('prom-client').Metric;
 }

@@ -162,7 +162,11 @@ export class Distribution {
       total += count;
       return { name: `${name}_bucket`, labels: { ...labels, le: this.#bounds[slot] ?? '+Inf' }, value: total };
     });
-    return [...buckets, { name: `${name}_sum`, labels, value: this.#sum }, { name: `${name}_count`, labels, value: total }];
+    return [
+      ...buckets,
+      { name: `${name}_sum`, labels, value: this.#sum },
+      { name: `${name}_count`, labels, value: total },
+    ];
   }
 }
 

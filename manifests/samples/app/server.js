@@ -49,4 +49,5 @@ function parsed(text) {
 }
 
 server.listen(Number(PORT), HOST, () => console.log(`${NAME} listens on http://${HOST}:${server.address().port}`));
-for (const signal of ['SIGTERM', 'SIGINT']) process.on(signal, () => server.close(() => process.exit(0)).closeAllConnections());
+for (const signal of ['SIGTERM', 'SIGINT'])
+  process.on(signal, () => server.close(() => process.exit(0)).closeAllConnections());
