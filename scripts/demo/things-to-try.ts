@@ -1,0 +1,24 @@
+/** What --keep prints: the URLs of everything that runs and command lines worth trying. Pure. */
+import type { MeshPlan } from '../local-mesh/mesh-plan.ts';
+
+export function thingsToTry({ citadel, rootFile, services }: MeshPlan): string {
+  const web = services.find(({ name }) => name === 'web')!;
+  const ledger = services.find(({ name }) => name === 'ledger')!;
+  const rows = services.map(
+    ({ name, ports }) =>
+      `  ${name.padEnd(8)} app http://127.0.0.1:${ports.app}/  who am I http://127.0.0.1:${ports.admin}/identity  metrics http://127.0.0.1:${ports.metrics}/metrics`,
+  );
+  return `
+Everything is still running. Try:
+
+${rows.join('\n')}
+  citadel  bundle ${citadel.url}/v1/bundle  metrics http://127.0.0.1:${citadel.healthPort}/metrics
+
+  curl -s http://127.0.0.1:${web.ports.app}/                        # the chain, and who each saw calling
+  curl -s http://127.0.0.1:${web.ports.admin}/identity              # the certificate in use, never its key
+  curl -s --cacert ${rootFile} ${citadel.url}/v1/bundle
+  curl -s http://127.0.0.1:${ledger.ports.inbound}/                 # plaintext at ledger's gate: refused
+  curl -sk https://127.0.0.1:${ledger.ports.inbound}/               # TLS without a certificate: refused
+
+Press Ctrl-C to end everything.`;
+}
