@@ -1,0 +1,110 @@
+/**
+ * The server side of mutual TLS: one tls.Server whose context follows the identity store. A connection is handed
+ * on only after OpenSSL AND our own walk have verified the peer; whoever fails is closed with a code and has not
+ * been read from. Rotation touches new handshakes only: live connections keep the certificate that opened them.
+ */
+import tls, { type TLSSocket } from 'node:tls';
+import type { Clock } from '../../shared/clock/clock.ts';
+import { asRefusal, Refusal } from '../../shared/errors/refusal.ts';
+import type { Identity } from '../identity/identity.ts';
+import type { IdentityStore } from '../identity/identity-store.ts';
+import { contextOptions, emptyContextOptions } from './context-options.ts';
+import { type HandshakeFailure, refusalOfHandshake, refusalOfVerification } from './handshake-failure.ts';
+import { checkPeer, claimOf, type VerifiedPeer } from './peer-check.ts';
+
+export interface MtlsServerOptions {
+  readonly store: IdentityStore;
+  readonly clock: Clock;
+  /** Seconds from the accepted connection to the finished handshake. */
+  readonly handshakeSeconds: number;
+  /** A peer that has proved who it is. Nothing has been read from the socket; its errors are the receiver's from here on. */
+  onPeer(socket: TLSSocket, peer: VerifiedPeer, own: Identity): void;
+  /** A connection that was closed because of what it presented, or because this side has no identity. */
+  onRefused(refusal: Refusal, remoteAddress: string): void;
+}
+
+/** Not listening yet. Closing it also ends its interest in the store. */
+export function createMtlsServer(options: MtlsServerOptions): tls.Server {
+  const { store, onRefused } = options;
+  const served = new ServedIdentities(options);
+  const server = tls.createServer({
+    ...served.context(),
+    requestCert: true,
+    // Not `true`: Node would then close an unverified connection before its certificate or address can be read, and
+    // an operator would learn that somebody was refused, never who. `admit` does the rejecting, as its first step.
+    rejectUnauthorized: false,
+    handshakeTimeout: options.handshakeSeconds * 1000,
+    noDelay: true,
+  });
+  const forget = store.onChange(() => server.setSecureContext(served.context()));
+  server.on('close', forget);
+  server.on('secureConnection', (socket) => admit(socket, served, options));
+  server.on('tlsClientError', (error: HandshakeFailure, socket) => {
+    onRefused(store.identity ? refusalOfHandshake(error) : new Refusal('identity_missing'), addressOf(socket));
+  });
+  return server;
+}
+
+function admit(socket: TLSSocket, served: ServedIdentities, options: MtlsServerOptions): void {
+  let peer: VerifiedPeer;
+  let own: Identity;
+  try {
+    own = served.identityOf(socket);
+    peer = verifiedPeer(socket, own, options);
+  } catch (error) {
+    const { code, detail } = asRefusal(error, 'peer_certificate_malformed');
+    const refusal = new Refusal(code, { detail: `${claimOf(socket)}; ${detail}`, cause: error });
+    const remoteAddress = addressOf(socket);
+    socket.on('error', () => {}); // it is being closed: what the peer still does to it is of no interest
+    socket.destroy();
+    options.onRefused(refusal, remoteAddress);
+    return;
+  }
+  options.onPeer(socket, peer, own);
+}
+
+/** @throws {Refusal} when either verification fails; our own goes first because its code is the more exact one */
+function verifiedPeer(socket: TLSSocket, own: Identity, { store, clock }: MtlsServerOptions): VerifiedPeer {
+  const now = clock.now();
+  if (own.notAfter <= now) throw new Refusal('identity_expired');
+  if (!store.trust) throw new Refusal('identity_missing');
+  const peer = checkPeer(socket, store.trust.anchors, now);
+  if (!socket.authorized) throw refusalOfVerification(String(socket.authorizationError));
+  return peer;
+}
+
+/** Which identity a handshake used: one that began just before a rotation still ends with the old certificate. */
+class ServedIdentities {
+  readonly #options: MtlsServerOptions;
+  #current: Identity | undefined;
+  #previous: Identity | undefined;
+  /** Monotonic milliseconds. */
+  #changedAt = 0;
+
+  constructor(options: MtlsServerOptions) {
+    this.#options = options;
+  }
+
+  context(): tls.SecureContextOptions {
+    const { identity, trust } = this.#options.store;
+    if (!identity || !trust) return emptyContextOptions();
+    if (identity !== this.#current) {
+      this.#previous = this.#current;
+      this.#current = identity;
+      this.#changedAt = this.#options.clock.monotonic();
+    }
+    return contextOptions(identity, trust);
+  }
+
+  identityOf(socket: TLSSocket): Identity {
+    if (!this.#current) throw new Refusal('identity_missing');
+    const settled = this.#options.clock.monotonic() - this.#changedAt > this.#options.handshakeSeconds * 1000;
+    if (settled || !this.#previous) return this.#current;
+    const sent = socket.getX509Certificate()?.raw;
+    return sent?.equals(this.#current.leaf.der) ? this.#current : this.#previous;
+  }
+}
+
+function addressOf(socket: TLSSocket): string {
+  return socket.remoteAddress ?? 'unknown';
+}
