@@ -42,6 +42,21 @@ export const PEER_REFUSALS = {
     message: 'The certificate of the peer does not chain to its trust domain’s bundle.',
     help: 'Another authority signed it. Compare the fingerprints of `GET /v1/bundle` on both sides.',
   },
+  peer_chain_invalid: {
+    status: 401,
+    message: 'A certificate above the peer’s own may not sign it.',
+    help: 'Signing certificates need CA:TRUE and a critical keyCertSign, room in their path length and, if they have an EKU, both server and client (SPIFFE X509-SVID §4, RFC 5280 §6.1). The log names the rule.',
+  },
+  peer_name_not_permitted: {
+    status: 401,
+    message: 'An authority above the peer may not vouch for its name.',
+    help: 'Name constraints of a signing certificate exclude the trust domain of the peer (RFC 5280 §4.2.1.10).',
+  },
+  peer_algorithm_forbidden: {
+    status: 401,
+    message: 'A certificate of the peer is signed in a way, or has a key, that is not accepted.',
+    help: 'Accepted are ECDSA (P-256, P-384, P-521), RSA and RSA-PSS from 2048 to 8192 bits, all with SHA-2, and Ed25519.',
+  },
   peer_trust_domain_unknown: {
     status: 401,
     message: 'The peer belongs to a trust domain without a bundle here.',
