@@ -1,0 +1,12 @@
+/** RFC 9110 §10.2.3: how long a server asks us to stay away, in seconds or as a date. Pure. */
+
+/**
+ * @param now milliseconds since the Unix epoch
+ * @returns milliseconds, or undefined when the header says nothing that can be followed
+ */
+export function retryAfterMs(header: string | string[] | undefined, now: number): number | undefined {
+  const text = (Array.isArray(header) ? header[0] : header)?.trim() ?? '';
+  if (/^\d{1,9}$/.test(text)) return Number(text) * 1000;
+  const date = text === '' ? Number.NaN : Date.parse(text);
+  return Number.isNaN(date) ? undefined : Math.max(0, date - now);
+}
