@@ -3,7 +3,7 @@
  * what is not DER or not a request; what is asked for, even twice or wrongly, is reported and not judged.
  * The signature is checked only when asked for, being the dearest part.
  */
-import { createPublicKey, hash, type KeyObject } from 'node:crypto';
+import { hash } from 'node:crypto';
 import { type AlgorithmIdentifier, readAlgorithm } from './algorithm-identifier.ts';
 import { readName, readSpki } from './certificate.ts';
 import { constructedTag, DerError, DerReader, TAG } from './der-reader.ts';
@@ -12,7 +12,8 @@ import { type Extensions, noExtensions, readExtensions } from './extensions.ts';
 import { type KeyKind, keyKindOf } from './key-kind.ts';
 import { readOid } from './object-identifier.ts';
 import { OID } from './oids.ts';
-import { isKeyAccepted, isSignedBy, schemeOf } from './signature-algorithms.ts';
+import { publicKeyOf } from './public-key.ts';
+import { isSignedBy, schemeOf } from './signature-algorithms.ts';
 
 export interface ParsedCsr {
   readonly der: Buffer;
@@ -98,14 +99,5 @@ function readAttributes(attributes: DerReader): Extensions {
 function checkSignature(spki: Buffer, algorithm: AlgorithmIdentifier, signed: Buffer, signature: Buffer): boolean {
   const scheme = schemeOf(algorithm);
   const key = publicKeyOf(spki);
-  return scheme !== undefined && key !== undefined && isKeyAccepted(key) && isSignedBy(key, scheme, signed, signature);
-}
-
-function publicKeyOf(spki: Buffer): KeyObject | undefined {
-  try {
-    return createPublicKey({ key: spki, format: 'der', type: 'spki' });
-  } catch {
-    // A point off its curve, an algorithm that OpenSSL does not know: nobody holds the private key of that.
-    return undefined;
-  }
+  return scheme !== undefined && key !== undefined && isSignedBy(key, scheme, signed, signature);
 }

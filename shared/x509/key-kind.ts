@@ -10,7 +10,7 @@ import { readOid } from './object-identifier.ts';
 import { OID } from './oids.ts';
 
 export interface KeyKind {
-  readonly kind: 'P-256' | 'P-384' | 'Ed25519' | 'RSA' | 'unsupported';
+  readonly kind: 'P-256' | 'P-384' | 'P-521' | 'Ed25519' | 'RSA' | 'unsupported';
   readonly bits: number;
 }
 
@@ -32,18 +32,29 @@ export function keyKindOf(spki: Buffer): KeyKind {
   return UNSUPPORTED;
 }
 
+/** Whether a key of this kind may vouch for anything: in a certificate, above one, or in a CSR. */
+export function isKeyAccepted({ kind, bits }: KeyKind): boolean {
+  if (kind === 'RSA') return bits >= LEAST_RSA_BITS && bits <= MOST_RSA_BITS;
+  return kind !== 'unsupported';
+}
+
 const UNSUPPORTED: KeyKind = { kind: 'unsupported', bits: 0 };
 
 const CURVES: ReadonlyMap<string, KeyKind> = new Map([
   [OID.p256, { kind: 'P-256', bits: 256 }],
   [OID.p384, { kind: 'P-384', bits: 384 }],
+  [OID.p521, { kind: 'P-521', bits: 521 }],
 ] as const);
+
+/** NIST SP 800-57 part 1 table 2: 112 bits of strength need 2048. Verifying takes time in the square of the most. */
+const LEAST_RSA_BITS = 2048;
+const MOST_RSA_BITS = 8192;
 
 /** RFC 5480 §2.1.1: a named curve; §2.2: the point, of which only the uncompressed form (04) is taken. */
 function ellipticKind(parameters: Buffer, point: Buffer): KeyKind {
   if (parameters[0] !== TAG.oid) return UNSUPPORTED;
   const curve = CURVES.get(readOid(new DerReader(parameters)));
-  const plain = curve !== undefined && point[0] === 0x04 && point.length === 1 + curve.bits / 4;
+  const plain = curve !== undefined && point[0] === 0x04 && point.length === 1 + 2 * Math.ceil(curve.bits / 8);
   return plain ? curve : UNSUPPORTED;
 }
 

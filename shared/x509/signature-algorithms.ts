@@ -1,8 +1,8 @@
 /**
  * The signatures that are accepted, and how to check one: ECDSA and RSA with SHA-2, RSA-PSS with SHA-2,
- * Ed25519. SHA-1, MD5, DSA and small keys do not exist here. Certificates and CSRs are checked by the same list.
+ * Ed25519. SHA-1, MD5 and DSA do not exist here. Which keys are accepted is told by key-kind. Certificates and CSRs are checked by the same list.
  */
-import { constants, type KeyObject, verify } from 'node:crypto';
+import { constants, type KeyObject, type VerifyKeyObjectInput, verify } from 'node:crypto';
 import { type AlgorithmIdentifier, readAlgorithm } from './algorithm-identifier.ts';
 import { constructedTag, DerError, DerReader, TAG } from './der-reader.ts';
 import { readSmallInteger } from './der-values.ts';
@@ -33,12 +33,6 @@ const HASHES: ReadonlyMap<string, { readonly name: string; readonly octets: numb
   [OID.sha512, { name: 'sha512', octets: 64 }],
 ] as const);
 
-const CURVES: ReadonlySet<string | undefined> = new Set(['prime256v1', 'secp384r1', 'secp521r1']);
-const LEAST_RSA_BITS = 2048;
-/** Verifying takes time in the square of this. */
-const MOST_RSA_BITS = 8192;
-/** 2^32: the same bound on the exponent. */
-const MOST_RSA_EXPONENT = 4294967296n;
 const NULL = Buffer.from([TAG.null, 0]);
 
 /** The scheme of an AlgorithmIdentifier, or undefined when it is not accepted. */
@@ -52,17 +46,6 @@ export function schemeOf({ oid, parameters }: AlgorithmIdentifier): SignatureSch
   return oid === OID.rsaPss && parameters !== undefined ? pssScheme(parameters) : undefined;
 }
 
-/** Whether a key is of a kind and size that may vouch for anything. */
-export function isKeyAccepted(key: KeyObject): boolean {
-  const { asymmetricKeyType: type, asymmetricKeyDetails: details = {} } = key;
-  if (type === 'ed25519') return true;
-  if (type === 'ec') return CURVES.has(details.namedCurve);
-  if (type !== 'rsa' && type !== 'rsa-pss') return false;
-  const { modulusLength = 0, publicExponent = 0n } = details;
-  const exponentFits = publicExponent > 1n && publicExponent < MOST_RSA_EXPONENT;
-  return modulusLength >= LEAST_RSA_BITS && modulusLength <= MOST_RSA_BITS && exponentFits;
-}
-
 /** Whether `signature` over `signed` is by this accepted key. Never throws for what a signer controls. */
 export function isSignedBy(key: KeyObject, scheme: SignatureScheme, signed: Buffer, signature: Buffer): boolean {
   const type = key.asymmetricKeyType;
@@ -74,23 +57,12 @@ export function isSignedBy(key: KeyObject, scheme: SignatureScheme, signed: Buff
     case 'rsa':
       return type === 'rsa' && verify(scheme.hash, signed, key, signature);
     case 'rsa-pss':
-      return (type === 'rsa' || type === 'rsa-pss') && verifyPss(key, scheme, signed, signature);
+      return type === 'rsa' && verify(scheme.hash, signed, pssKey(key, scheme.saltLength), signature);
   }
 }
 
-function verifyPss(
-  key: KeyObject,
-  scheme: SignatureScheme & { family: 'rsa-pss' },
-  signed: Buffer,
-  signature: Buffer,
-): boolean {
-  const { hash, saltLength } = scheme;
-  try {
-    return verify(hash, signed, { key, padding: constants.RSA_PKCS1_PSS_PADDING, saltLength }, signature);
-  } catch {
-    // A key that is bound to other PSS parameters makes OpenSSL throw: the signature is not by such a key.
-    return false;
-  }
+function pssKey(key: KeyObject, saltLength: number): VerifyKeyObjectInput {
+  return { key, padding: constants.RSA_PKCS1_PSS_PADDING, saltLength };
 }
 
 /**

@@ -6,6 +6,8 @@
 import { Refusal, type RefusalCode } from '../errors/refusal.ts';
 import { parseSpiffeId, type SpiffeId, SpiffeIdError } from '../spiffe/spiffe-id.ts';
 import type { Certificate } from './certificate.ts';
+import { DerError } from './der-reader.ts';
+import { isKeyAccepted, keyKindOf } from './key-kind.ts';
 import { OID } from './oids.ts';
 
 export interface SvidRule {
@@ -37,6 +39,8 @@ export const LEAF_RULES: readonly SvidRule[] = [
     code: 'peer_extension_critical_unknown',
     holds: (leaf) => leaf.unknownCriticalExtensions.length === 0,
   },
+  // No clause of SPIFFE: NIST SP 800-57. A weak key lets anyone be this workload.
+  { name: 'accepted key', code: 'peer_algorithm_forbidden', holds: (leaf) => hasAcceptedKey(leaf.spki) },
   // X509-SVID §2, §5.2: exactly one URI name.
   { name: 'a URI name', code: 'peer_spiffe_id_missing', holds: (leaf) => leaf.uriNames.length > 0 },
   { name: 'one URI name', code: 'peer_spiffe_id_several', holds: (leaf) => leaf.uriNames.length === 1 },
@@ -73,4 +77,13 @@ function spiffeIdOf(uri: string): SpiffeId {
 
 function namesBothSides(purposes: readonly string[] | undefined): boolean {
   return purposes === undefined || (purposes.includes(OID.serverAuth) && purposes.includes(OID.clientAuth));
+}
+
+function hasAcceptedKey(spki: Buffer): boolean {
+  try {
+    return isKeyAccepted(keyKindOf(spki));
+  } catch (error) {
+    if (error instanceof DerError) return false;
+    throw error;
+  }
 }

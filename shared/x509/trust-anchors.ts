@@ -3,11 +3,11 @@
  * one unfit authority is refused whole: half a bundle would fail later and elsewhere. Dates are not judged here,
  * because they change while anchors are held.
  */
-import { createPublicKey, type KeyObject } from 'node:crypto';
+import type { KeyObject } from 'node:crypto';
 import { BundleError, type TrustBundle } from '../spiffe/trust-bundle.ts';
 import { type Certificate, readCertificate } from './certificate.ts';
 import { issuerFlaw } from './issuer-rules.ts';
-import { isKeyAccepted } from './signature-algorithms.ts';
+import { publicKeyOf } from './public-key.ts';
 
 export interface Anchor {
   readonly certificate: Certificate;
@@ -44,8 +44,8 @@ export function anchorOf(der: Buffer): Anchor {
   if (certificate.unknownCriticalExtensions.length > 0) {
     throw new BundleError(`authority ${certificate.fingerprint}: unknown critical extension`);
   }
-  const key = readKey(certificate);
-  if (!isKeyAccepted(key)) throw new BundleError(`authority ${certificate.fingerprint}: key is not accepted`);
+  const key = publicKeyOf(certificate.spki);
+  if (key === undefined) throw new BundleError(`authority ${certificate.fingerprint}: key is not accepted`);
   return { certificate, key };
 }
 
@@ -54,13 +54,5 @@ function readAuthority(der: Buffer): Certificate {
     return readCertificate(der);
   } catch (cause) {
     throw new BundleError('an authority is not a certificate', { cause });
-  }
-}
-
-function readKey(certificate: Certificate): KeyObject {
-  try {
-    return createPublicKey({ key: certificate.spki, format: 'der', type: 'spki' });
-  } catch (cause) {
-    throw new BundleError(`authority ${certificate.fingerprint}: key cannot be read`, { cause });
   }
 }

@@ -3,14 +3,14 @@
  * the bundle of the leaf's own trust domain and no other. Signatures are checked from the authority
  * downwards, so that no key is used before it has been vouched for. It keeps no state and reads no clock.
  */
-import { createPublicKey, type KeyObject } from 'node:crypto';
 import { Refusal } from '../errors/refusal.ts';
 import type { SpiffeId } from '../spiffe/spiffe-id.ts';
 import { type Certificate, readCertificate } from './certificate.ts';
 import { DerError } from './der-reader.ts';
 import { issuerFlaw } from './issuer-rules.ts';
 import { permits } from './name-constraints.ts';
-import { isKeyAccepted, isSignedBy, type SignatureScheme, schemeOf } from './signature-algorithms.ts';
+import { publicKeyOf } from './public-key.ts';
+import { isSignedBy, type SignatureScheme, schemeOf } from './signature-algorithms.ts';
 import { checkSvidLeaf } from './svid-rules.ts';
 import type { Anchor, TrustAnchors } from './trust-anchors.ts';
 
@@ -95,7 +95,7 @@ function pathFlaw(path: readonly Certificate[], anchor: Anchor, now: number): Re
 function signatureFlaw(path: readonly Certificate[]): Refusal | undefined {
   for (let i = path.length - 1; i > 0; i -= 1) {
     const issuer = path[i]!;
-    const key = keyOf(issuer);
+    const key = publicKeyOf(issuer.spki);
     if (key === undefined) return new Refusal('peer_algorithm_forbidden', 'key of an intermediate');
     const subject = path[i - 1]!;
     if (!isSignedBy(key, acceptedScheme(subject), subject.tbs, subject.signature)) {
@@ -156,16 +156,6 @@ function acceptedScheme(certificate: Certificate): SignatureScheme {
   const scheme = schemeOf({ oid, parameters });
   if (scheme === undefined) throw new Refusal('peer_algorithm_forbidden', oid);
   return scheme;
-}
-
-function keyOf(issuer: Certificate): KeyObject | undefined {
-  try {
-    const key = createPublicKey({ key: issuer.spki, format: 'der', type: 'spki' });
-    return isKeyAccepted(key) ? key : undefined;
-  } catch {
-    // A point off its curve or an algorithm that OpenSSL does not know: no key that could have signed.
-    return undefined;
-  }
 }
 
 function readPeerCertificate(der: Buffer): Certificate {
