@@ -37,7 +37,9 @@ LABEL org.opencontainers.image.title="sallyport" \
 # Package managers have no business in a running container.
 RUN rm -rf /usr/local/lib/node_modules /usr/local/bin/npm /usr/local/bin/npx /usr/local/bin/corepack /opt/yarn* /usr/local/bin/yarn* \
  && ln -s /app/bin/citadel.js /usr/local/bin/citadel \
- && ln -s /app/bin/sidecar.js /usr/local/bin/sidecar
+ && ln -s /app/bin/sidecar.js /usr/local/bin/sidecar \
+# Volumes mounted here take over this owner.
+ && install -d -m 0700 -o 65532 -g 65532 /var/lib/citadel /var/lib/sallyport/tokens /var/lib/sallyport/trust
 WORKDIR /app
 COPY package.json LICENSE ./
 COPY bin bin

@@ -10,7 +10,8 @@ import path from 'node:path';
 export function biomeBinary(): string {
   const name = `@biomejs/cli-${process.platform}-${process.arch}`;
   const binary = path.join(import.meta.dirname, '../node_modules', name, 'biome');
-  if (!existsSync(binary)) throw new Error(`${name} is not installed: run \`npm ci\` (on other platforms \`npm i --no-save ${name}\`)`);
+  if (!existsSync(binary))
+    throw new Error(`${name} is not installed: run \`npm ci\` (on other platforms \`npm i --no-save ${name}\`)`);
   return binary;
 }
 

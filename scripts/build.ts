@@ -11,7 +11,10 @@ const DIST = path.join(ROOT, 'dist');
 
 rmSync(DIST, { recursive: true, force: true });
 const compiler = path.join(ROOT, 'node_modules/typescript/bin/tsc');
-const { status } = spawnSync(process.execPath, [compiler, '--project', 'tsconfig.build.json'], { cwd: ROOT, stdio: 'inherit' });
+const { status } = spawnSync(process.execPath, [compiler, '--project', 'tsconfig.build.json'], {
+  cwd: ROOT,
+  stdio: 'inherit',
+});
 if (status !== 0) process.exit(status ?? 1);
 
 // What Node and `--version` need to know of the package; dist/ is then complete but for its dependencies.

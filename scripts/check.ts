@@ -26,7 +26,11 @@ const TSC = path.join(ROOT, 'node_modules/typescript/bin/tsc');
 
 const CHECKS: readonly Check[] = [
   { name: 'types', hint: 'fix the types', run: () => command(process.execPath, [TSC, '--noEmit']) },
-  { name: 'lint and format', hint: 'npm run format', run: () => command(biomeBinary(), ['check', '--error-on-warnings', '.']) },
+  {
+    name: 'lint and format',
+    hint: 'npm run format',
+    run: () => command(biomeBinary(), ['check', '--error-on-warnings', '.']),
+  },
   { name: 'layout', hint: 'see test/layout', run: async () => outcomeOf(layoutProblems(readSourceTree())) },
   {
     name: 'generated documents',
@@ -53,7 +57,9 @@ async function report({ name, hint, run }: Check): Promise<boolean> {
   const start = performance.now();
   const { ok, output } = await run().catch((error: Error) => ({ ok: false, output: error.message }));
   const took = `${((performance.now() - start) / 1000).toFixed(1)} s`;
-  process.stdout.write(ok ? `  ok      ${name} (${took})\n` : `  FAILED  ${name} (${took}): ${hint}\n${output.trimEnd()}\n`);
+  process.stdout.write(
+    ok ? `  ok      ${name} (${took})\n` : `  FAILED  ${name} (${took}): ${hint}\n${output.trimEnd()}\n`,
+  );
   return ok;
 }
 
@@ -61,7 +67,9 @@ async function report({ name, hint, run }: Check): Promise<boolean> {
 function refuseOldNode(): void {
   const [major = 0, minor = 0] = process.versions.node.split('.').map(Number);
   if (major > 26 || (major === 26 && minor >= 9)) return;
-  process.stderr.write(`check: needs Node 26.9 or later, this is ${process.version} (${process.execPath}). Run \`npm ci\`.\n`);
+  process.stderr.write(
+    `check: needs Node 26.9 or later, this is ${process.version} (${process.execPath}). Run \`npm ci\`.\n`,
+  );
   process.exit(1);
 }
 

@@ -44,9 +44,9 @@ export const nothingUnfinished: Rule = {
       : [],
 };
 
-/** What holds a secret, by its name. A length or an id of it may be told. */
+/** What holds a secret, by its name: whole or as a piece of its text. What it says of itself (`length`, `kind`) may be told. */
 const SECRET =
-  /\b(?:token|bearer|authorization|password|secret|csr|pem|csrPem|keyPem|privateKey)\b(?!\.(?:length|byteLength|id\b))/i;
+  /\b(?:token|bearer|authorization|password|secret|csr|pem|csrPem|keyPem|privateKey)\b(?!\.(?!slice|sub|trim|to|at\b|replace)\w)/i;
 const SPOKEN = /\bnew Refusal\(|\blog\.(?:debug|info|warn|error)\(|\bconsole\.\w+\(|\bnew \w*Error\(/g;
 
 export const noSecretsInWords: Rule = {

@@ -43,6 +43,7 @@ const EXAMPLES: readonly { rule: Rule; bad: readonly Texts[]; good: readonly Tex
       { 'citadel/csr/csr-rules.ts': "import type { Server } from '../api/server.ts';" },
       { 'citadel/kubernetes/client.ts': "import { attest } from '../attest/attestor.ts';" },
       { 'citadel/api/server.ts': "import { compose } from '../compose.ts';" },
+      { 'citadel/api/server.ts': "import { serve } from '../cli/serve.ts';" },
       { 'sidecar/tls/mtls-server.ts': "import {\n  accept,\n} from '../listeners/inbound.ts';" },
       { 'sidecar/tls/mtls-server.ts': "import { count } from '../telemetry/traffic-metrics.ts';" },
     ],
@@ -51,6 +52,7 @@ const EXAMPLES: readonly { rule: Rule; bad: readonly Texts[]; good: readonly Tex
       { 'citadel/api/server.ts': "import type { Issued } from '../issue-certificate.ts';" },
       { 'citadel/attest/token-review.ts': "import { client } from '../kubernetes/client.ts';" },
       { 'citadel/compose.ts': "import { server } from './api/server.ts';" },
+      { 'citadel/cli/serve.ts': "import { compose } from '../compose.ts';" },
     ],
   },
   {
