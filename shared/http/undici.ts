@@ -28,11 +28,13 @@ export interface HttpPoolOptions {
   readonly connectTimeoutMs?: number;
   /** Milliseconds that an idle connection is kept. */
   readonly keepAliveMs?: number;
+  /** 1.3 between our own parts; 1.2 (the default) for servers of others. */
+  readonly minVersion?: 'TLSv1.2' | 'TLSv1.3';
 }
 
 /** @param origin scheme, host and port: `https://10.96.0.1:443` */
 export function openPool(origin: string, options: HttpPoolOptions = {}): HttpPool {
-  const { ca, connections, connectTimeoutMs = 5000, keepAliveMs = 30_000 } = options;
+  const { ca, connections, connectTimeoutMs = 5000, keepAliveMs = 30_000, minVersion = 'TLSv1.2' } = options;
   const settings: UndiciPool.Options = {
     allowH2: false,
     // A resumed session would keep what an earlier handshake verified: an expired or withdrawn certificate.
@@ -40,7 +42,7 @@ export function openPool(origin: string, options: HttpPoolOptions = {}): HttpPoo
     connectTimeout: connectTimeoutMs,
     keepAliveTimeout: keepAliveMs,
     // Said aloud, so that NODE_TLS_REJECT_UNAUTHORIZED in the environment cannot turn it off.
-    connect: { rejectUnauthorized: true, minVersion: 'TLSv1.2', ...(ca === undefined ? {} : { ca: [ca].flat() }) },
+    connect: { rejectUnauthorized: true, minVersion, ...(ca === undefined ? {} : { ca: [ca].flat() }) },
     ...(connections === undefined ? {} : { connections }),
   };
   const pool = new Pool(origin, settings);

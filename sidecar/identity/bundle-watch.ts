@@ -1,0 +1,75 @@
+/**
+ * Keeps the trust bundle current: one watch stream after the other, for as long as the sidecar runs. A bundle is
+ * acknowledged only once the store has put it to use. It asks for no certificate.
+ */
+import { type BackoffLimits, backoffDelay } from '../../shared/backoff/backoff.ts';
+import { type Clock, pause, type Randomness } from '../../shared/clock/clock.ts';
+import { asRefusal } from '../../shared/errors/refusal.ts';
+import type { Log } from '../../shared/log/log.ts';
+import type { IdentityMetrics } from '../telemetry/identity-metrics.ts';
+import type { IdentitySource, OnBundle } from './identity-source.ts';
+import type { IdentityStore } from './identity-store.ts';
+import { retryCapMs } from './renewal-schedule.ts';
+
+export interface BundleWatchOptions {
+  readonly source: IdentitySource;
+  readonly store: IdentityStore;
+  readonly backoff: BackoffLimits;
+  readonly clock: Clock;
+  readonly randomness: Randomness;
+  readonly log: Log;
+  readonly metrics: IdentityMetrics;
+  /** citadel is there: a good moment for whoever waits for it. */
+  onConnected(): void;
+}
+
+export class BundleWatch {
+  readonly #options: BundleWatchOptions;
+  #failures = 0;
+
+  constructor(options: BundleWatchOptions) {
+    this.#options = options;
+  }
+
+  /** Runs until the signal is aborted; never throws. */
+  async run(signal: AbortSignal): Promise<void> {
+    const { source, clock, log, metrics } = this.#options;
+    while (!signal.aborted) {
+      try {
+        await source.watchBundles(this.#onBundle, signal);
+        log.debug('watch_ended');
+      } catch (error) {
+        if (signal.aborted) return;
+        const { code, detail } = asRefusal(error, 'citadel_unreachable');
+        log.warn('watch_failed', { code, detail, failures: this.#failures + 1 });
+      }
+      metrics.watchConnected.set([], 0);
+      this.#failures++;
+      await pause(clock, this.#delay(), signal).catch(() => {}); // aborted: the loop ends by itself
+    }
+  }
+
+  readonly #onBundle: OnBundle = (bundle, version) => {
+    const { store, log, metrics, onConnected } = this.#options;
+    this.#failures = 0;
+    metrics.watchConnected.set([], 1);
+    try {
+      const before = store.trust?.version;
+      store.publishTrust(bundle);
+      metrics.bundleVersion.set([], version);
+      metrics.bundleSequence.set([], bundle.sequence);
+      metrics.bundleAuthorities.set([], bundle.authorities.length);
+      if (store.trust?.version === before) return;
+      const { trustDomain, sequence, authorities } = bundle;
+      log.info('bundle_published', { trustDomain, version, sequence, authorities: authorities.length });
+    } finally {
+      onConnected();
+    }
+  };
+
+  #delay(): number {
+    const { store, clock, randomness, backoff } = this.#options;
+    const leftMs = (store.identity?.notAfter ?? 0) - clock.now();
+    return backoffDelay(this.#failures, randomness.draw(), { ...backoff, capMs: retryCapMs(leftMs, backoff.capMs) });
+  }
+}
