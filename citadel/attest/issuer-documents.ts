@@ -4,16 +4,15 @@
  * It fetches nothing.
  */
 import { createPublicKey, type KeyObject } from 'node:crypto';
+import { UNSAFE_DEV_ISSUER_MARK } from '../../shared/api/dev-issuer-mark.ts';
 import { type JsonObject, parseStrictJson } from './strict-json.ts';
 import type { VerificationKey } from './verify-jwt.ts';
 
 /** A document that is not what it should be. The message names the rule, never the content. */
 export class IssuerDocumentError extends Error {}
 
-/** How a development issuer marks both of its documents: anybody may have its tokens. */
-export const UNSAFE_MARK = 'sallyport_unsafe_dev_issuer';
-
 export interface KeySet {
+  /** Published by a development issuer: anybody may have its tokens. */
   readonly unsafe: boolean;
   readonly keys: ReadonlyMap<string, VerificationKey>;
 }
@@ -34,7 +33,7 @@ export function readKeySet(bytes: Uint8Array): KeySet {
     keys.set(key.keyId, key);
   }
   if (keys.size === 0) throw new IssuerDocumentError('the key set has no key that can verify a token');
-  return { unsafe: document[UNSAFE_MARK] === true, keys };
+  return { unsafe: document[UNSAFE_DEV_ISSUER_MARK] === true, keys };
 }
 
 /**
