@@ -6,23 +6,15 @@
 import { readFileSync } from 'node:fs';
 import { type Document, isMap, LineCounter, parseDocument } from 'yaml';
 import type { z } from 'zod';
-import { Refusal } from '../errors/refusal.ts';
 import { type SettingsKey, type SettingsSpec, settingsKeys } from './settings.ts';
+import { SettingsProblems } from './settings-problems.ts';
+
+export { SettingsProblems };
 
 export interface SettingsSource {
   /** Path of the YAML (or JSON) file; none: defaults and environment only. */
   readonly file?: string;
   readonly environment: Readonly<Record<string, string | undefined>>;
-}
-
-/** Every problem of a configuration, one line each, ready to print. */
-export class SettingsProblems extends Refusal {
-  readonly problems: readonly string[];
-
-  constructor(problems: readonly string[]) {
-    super('config_invalid', problems.join('; '));
-    this.problems = problems;
-  }
 }
 
 type Path = readonly PropertyKey[];

@@ -17,6 +17,16 @@ export const CONFIG_REFUSALS = {
     message: 'A port that should be listened on is taken.',
     help: 'Find the process with `ss -ltnp` and end it, or choose another port.',
   },
+  address_unusable: {
+    status: 500,
+    message: 'An address that should be listened on cannot be used.',
+    help: 'Ports below 1024 need a privilege; the address must belong to this machine.',
+  },
+  internal_failure: {
+    status: 500,
+    message: 'The program failed unexpectedly.',
+    help: 'This is a defect; please report it with the last lines of the log.',
+  },
   file_unreadable: {
     status: 500,
     message: 'A file cannot be read.',
@@ -56,5 +66,25 @@ export const CONFIG_REFUSALS = {
     status: 500,
     message: 'A certificate of the authority has expired or is not valid yet.',
     help: 'Compare its dates with the clock: `citadel inspect FILE`.',
+  },
+  authority_key_unsupported: {
+    status: 500,
+    message: 'The key of an authority certificate is of a kind or size that is not accepted.',
+    help: 'Authorities sign with ECDSA P-256 or P-384, or with RSA from 2048 to 8192 bits.',
+  },
+  authority_trust_domain_mismatch: {
+    status: 500,
+    message: 'The authority belongs to another trust domain than the configured one.',
+    help: 'Compare `trustDomain` with the SPIFFE ID and name constraints that `citadel inspect ca-cert.pem` shows.',
+  },
+  authority_locked: {
+    status: 500,
+    message: 'Another process is creating or renewing the authority in this folder.',
+    help: 'It takes a second at most. If it lasts, find the process that holds authority.lock with `fuser`.',
+  },
+  journal_malformed: {
+    status: 500,
+    message: 'The issuance journal is damaged, or the file is no journal of this citadel.',
+    help: 'Keep the file for examination, put a backup in its place or move it away, and start again.',
   },
 } as const satisfies Record<string, RefusalEntry>;

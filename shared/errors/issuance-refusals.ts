@@ -12,10 +12,30 @@ export const ISSUANCE_REFUSALS = {
     message: 'The request is larger than the limit.',
     help: 'The limits are in `citadel serve --print-config` under `limits`.',
   },
+  request_media_type: {
+    status: 415,
+    message: 'The request body is not sent as JSON.',
+    help: 'Send `Content-Type: application/json` in UTF-8, without content encoding.',
+  },
+  request_length_required: {
+    status: 411,
+    message: 'The request does not tell the length of its body.',
+    help: 'Send Content-Length; a chunked body is not accepted.',
+  },
+  request_headers_too_large: {
+    status: 431,
+    message: 'The header of the request is larger than the limit.',
+    help: 'See `limits.headerBytes` and `limits.headerCount` in `citadel serve --print-config`. A token has about 1 KiB.',
+  },
   request_timeout: {
     status: 408,
     message: 'The request did not arrive in time.',
     help: 'The limits are in `citadel serve --print-config` under `limits`.',
+  },
+  caller_gone: {
+    status: 400,
+    message: 'The caller closed the connection before it was answered.',
+    help: 'Seen in log and metric only. Many of them mean that callers give up sooner than citadel answers.',
   },
   route_unknown: {
     status: 404,

@@ -18,6 +18,11 @@ export interface Log {
   child(fields: LogFields): Log;
 }
 
+/** The log of a whole program: its level can change while it runs, for its children too. */
+export interface ProgramLog extends Log {
+  setLevel(level: LogLevel): void;
+}
+
 export interface LogOptions {
   readonly program: string;
   readonly level: LogLevel;
@@ -41,13 +46,15 @@ const SECRET_FIELDS = [
   '*.pem',
 ];
 
-export function createLog({ program, level, format, out = process.stderr }: LogOptions): Log {
+const RANKS: Readonly<Record<LogLevel, number>> = { debug: 0, info: 1, warn: 2, error: 3 };
+
+export function createLog({ program, level, format, out = process.stderr }: LogOptions): ProgramLog {
   const text = format === 'text' || (format === 'auto' && out.isTTY === true);
   const colour = text && out.isTTY === true && process.env['NO_COLOR'] === undefined;
   const destination = { write: (line: string) => void out.write(text ? textOf(line, colour) : line) };
   const logger = pino(
     {
-      level,
+      level: 'debug',
       base: { program },
       messageKey: 'event',
       timestamp: pino.stdTimeFunctions.isoTime,
@@ -56,18 +63,28 @@ export function createLog({ program, level, format, out = process.stderr }: LogO
     },
     destination,
   );
-  return wrap(logger);
+  // pino's own level is copied into each child when it is made; this one is shared.
+  const threshold = { rank: RANKS[level] };
+  const setLevel = (next: LogLevel): void => {
+    threshold.rank = RANKS[next];
+  };
+  return { ...wrap(logger, threshold), setLevel };
 }
 
 /** Drops everything: for pieces that are run without a log. */
 export const silentLog: Log = { debug() {}, info() {}, warn() {}, error() {}, child: () => silentLog };
 
-function wrap(logger: pino.Logger): Log {
+function wrap(logger: pino.Logger, threshold: { readonly rank: number }): Log {
+  const at =
+    (level: LogLevel) =>
+    (event: string, fields: LogFields = {}): void => {
+      if (RANKS[level] >= threshold.rank) logger[level](fields, event);
+    };
   return {
-    debug: (event, fields = {}) => logger.debug(fields, event),
-    info: (event, fields = {}) => logger.info(fields, event),
-    warn: (event, fields = {}) => logger.warn(fields, event),
-    error: (event, fields = {}) => logger.error(fields, event),
-    child: (fields) => wrap(logger.child(fields)),
+    debug: at('debug'),
+    info: at('info'),
+    warn: at('warn'),
+    error: at('error'),
+    child: (fields) => wrap(logger.child(fields), threshold),
   };
 }

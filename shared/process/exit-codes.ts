@@ -1,4 +1,6 @@
-/** The exit codes of both programs, as `--help` and the docs list them. */
+/** The exit codes of both programs, as `--help` and the docs list them, and which refusal ends in which. */
+import { Refusal, type RefusalCode } from '../errors/refusal.ts';
+
 export const EXIT = {
   ok: { code: 0, meaning: 'done, or stopped in order after SIGTERM or SIGINT' },
   failed: { code: 1, meaning: 'an unexpected failure; the last log line says what' },
@@ -8,3 +10,18 @@ export const EXIT = {
   address: { code: 5, meaning: 'a port is taken or may not be opened' },
   drainCut: { code: 6, meaning: 'stopped, but connections were cut after the drain time' },
 } as const;
+
+const BY_CODE: Partial<Record<RefusalCode, keyof typeof EXIT>> = {
+  usage_invalid: 'usage',
+  config_invalid: 'config',
+  address_in_use: 'address',
+  address_unusable: 'address',
+  file_permissions_open: 'authority',
+};
+
+/** The exit code for what ended a program. */
+export function exitCodeOf(thrown: unknown): number {
+  if (!(thrown instanceof Refusal)) return EXIT.failed.code;
+  const kind = BY_CODE[thrown.code] ?? (thrown.code.startsWith('authority_') ? 'authority' : 'failed');
+  return EXIT[kind].code;
+}
