@@ -43,6 +43,7 @@ export function parseSpiffeId(text: string): SpiffeId {
  */
 export function workloadId(trustDomain: string, namespace: string, serviceAccount: string): SpiffeId {
   // Checked one by one: a slash inside a part would otherwise shift the meaning of the others.
+  if (!isTrustDomainName(trustDomain)) throw new SpiffeIdError('the trust domain is not a valid name');
   if (!isSegment(namespace)) throw new SpiffeIdError('the namespace is not a valid path segment');
   if (!isSegment(serviceAccount)) throw new SpiffeIdError('the service account is not a valid path segment');
   return parseSpiffeId(`${SCHEME}${trustDomain}/ns/${namespace}/sa/${serviceAccount}`);
