@@ -1,0 +1,59 @@
+/**
+ * One process at a time in a folder. The lock is SQLite's on an empty file: the kernel frees it when its holder dies,
+ * however it dies, so there are no stale locks to judge. A folder that cannot be written needs no lock: nobody
+ * creates or renews an authority in it.
+ */
+import { access, constants, open } from 'node:fs/promises';
+import { join } from 'node:path';
+import { DatabaseSync } from 'node:sqlite';
+import { type Clock, pause } from '../../shared/clock/clock.ts';
+import { Refusal } from '../../shared/errors/refusal.ts';
+
+export const LOCK_FILE = 'authority.lock';
+
+const PATIENCE_MS = 10_000;
+const RETRY_MS = 25;
+const SQLITE_BUSY = 5;
+
+/** @throws {Refusal} authority_locked when another process holds the lock for long */
+export async function withFolderLock<Result>(
+  directory: string,
+  clock: Clock,
+  work: () => Promise<Result>,
+): Promise<Result> {
+  if (!(await isWritable(directory))) return work();
+  const file = join(directory, LOCK_FILE);
+  await (await open(file, 'a', 0o600)).close();
+  const database = new DatabaseSync(file, { timeout: 0 });
+  try {
+    await acquire(database, directory, clock);
+    return await work();
+  } finally {
+    database.close();
+  }
+}
+
+async function acquire(database: DatabaseSync, directory: string, clock: Clock): Promise<void> {
+  const giveUpAt = clock.monotonic() + PATIENCE_MS;
+  while (!tryExclusive(database)) {
+    if (clock.monotonic() >= giveUpAt) throw new Refusal('authority_locked', directory);
+    await pause(clock, RETRY_MS);
+  }
+}
+
+function tryExclusive(database: DatabaseSync): boolean {
+  try {
+    database.exec('BEGIN EXCLUSIVE');
+    return true;
+  } catch (error) {
+    if (error instanceof Error && 'errcode' in error && Number(error.errcode) === SQLITE_BUSY) return false;
+    throw error;
+  }
+}
+
+async function isWritable(directory: string): Promise<boolean> {
+  return access(directory, constants.W_OK).then(
+    () => true,
+    () => false,
+  );
+}
