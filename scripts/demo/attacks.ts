@@ -8,10 +8,11 @@ import { readFile } from 'node:fs/promises';
 import { request as httpRequest } from 'node:http';
 import { request as httpsRequest } from 'node:https';
 import { connect } from 'node:net';
+import { join } from 'node:path';
 import { buildCsr } from '../../shared/x509/csr-builder.ts';
 import { encodePem } from '../../shared/x509/pem.ts';
 import type { Mesh } from '../local-mesh/mesh.ts';
-import { POISONED } from './demo-plan.ts';
+import { FORMER, POISONED } from './demo-plan.ts';
 
 /** Orders is led to the impostor's gate. @returns the refusal code that orders answered its app with */
 export async function callTheImpostor(mesh: Mesh): Promise<string> {
@@ -37,7 +38,8 @@ export async function callInPlaintext(mesh: Mesh): Promise<string> {
 }
 
 /** A token that has expired is sent with a good CSR. @returns the code of citadel's answer */
-export async function sendAnExpiredToken(mesh: Mesh, expiredToken: string): Promise<string> {
+export async function sendAnExpiredToken(mesh: Mesh): Promise<string> {
+  const expiredToken = await readFile(join(mesh.plan.directory, 'tokens', FORMER, 'token'), 'utf8');
   const keys = generateKeyPairSync('ec', { namedCurve: 'P-256' });
   const body = JSON.stringify({ csr: encodePem('CERTIFICATE REQUEST', buildCsr(keys)) });
   const options = {
@@ -47,7 +49,7 @@ export async function sendAnExpiredToken(mesh: Mesh, expiredToken: string): Prom
     path: '/v1/certificates',
     ca: await readFile(mesh.plan.rootFile),
     headers: {
-      authorization: `Bearer ${expiredToken}`,
+      authorization: `Bearer ${expiredToken.trim()}`,
       'content-type': 'application/json',
       'content-length': Buffer.byteLength(body),
     },

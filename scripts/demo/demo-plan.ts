@@ -7,6 +7,8 @@ import { type MeshPlan, planMesh } from '../local-mesh/mesh-plan.ts';
 export const DEMO_CERTIFICATE_SECONDS = 30;
 export const HONEST = ['web', 'orders', 'ledger'] as const;
 export const IMPOSTOR = 'mallory';
+/** A workload whose token file holds an expired token. */
+export const FORMER = 'former';
 /** The outbound listener of orders that a poisoned address leads to the impostor. */
 export const POISONED = 'ledger-by-poisoned-address';
 
@@ -24,6 +26,7 @@ export function demoPlan(directory: string, portBase: number): MeshPlan {
     namespace: NAMESPACE,
     certificateSeconds: DEMO_CERTIFICATE_SECONDS,
     ports: ports.values(),
+    expired: [FORMER],
     services: [
       { name: IMPOSTOR },
       { name: 'ledger' },

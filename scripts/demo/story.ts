@@ -7,7 +7,6 @@ import type { Mesh } from '../local-mesh/mesh.ts';
 import type { LogEvent } from '../local-mesh/running.ts';
 import { callInPlaintext, callTheImpostor, sendAnExpiredToken } from './attacks.ts';
 import { DEMO_CERTIFICATE_SECONDS, HONEST, IMPOSTOR } from './demo-plan.ts';
-import { expiredToken } from './expired-token.ts';
 import type { Screen, Summary } from './screen.ts';
 import { startTraffic, type Traffic } from './traffic.ts';
 
@@ -58,7 +57,7 @@ async function tryWhatMustFail(mesh: Mesh, screen: Screen): Promise<Refused> {
   screen.say(IMPOSTOR, `answers where orders expects ledger; orders refuses to talk: ${impostor}`);
   const plaintext = await callInPlaintext(mesh);
   screen.say('stranger', `calls ledger without TLS; ledger refuses: ${plaintext}`);
-  const expired = await sendAnExpiredToken(mesh, await expiredToken(mesh));
+  const expired = await sendAnExpiredToken(mesh);
   screen.say('old token', `asks citadel for a certificate; citadel refuses: ${expired}`);
   return { impostor, plaintext, expiredToken: expired };
 }

@@ -29,6 +29,8 @@ export interface MeshWish {
   readonly ports: Iterator<number>;
   /** Merged into citadel's settings. */
   readonly citadelSettings?: Readonly<Record<string, unknown>>;
+  /** Workloads without a sidecar whose token file holds a token that has expired. */
+  readonly expired?: readonly string[];
   /** Lifetime of the tokens of the dev issuer, seconds. */
   readonly tokenSeconds?: number;
 }
@@ -155,17 +157,22 @@ function planService(
 }
 
 function issuerSettings(wish: MeshWish, port: number, url: string): Record<string, unknown> {
+  const workload = (name: string) => ({
+    namespace: wish.namespace,
+    serviceAccount: name,
+    directory: join(wish.directory, 'tokens', name),
+  });
   return {
     listen: `127.0.0.1:${port}`,
     issuer: url,
     directory: join(wish.directory, 'tokens'),
     tokenSeconds: wish.tokenSeconds ?? 600,
     audience: 'citadel',
-    workloads: wish.services.map(({ name }) => ({
-      namespace: wish.namespace,
-      serviceAccount: name,
-      directory: join(wish.directory, 'tokens', name),
-    })),
+    workloads: [
+      ...wish.services.map(({ name }) => ({ ...workload(name), expired: false })),
+      ...(wish.expired ?? []).map((name) => ({ ...workload(name), expired: true })),
+    ],
+    log: { format: 'json' },
   };
 }
 
