@@ -39,6 +39,8 @@ export interface IssuedCertificate {
   /** When we would renew: in the middle of what is left. */
   readonly renewAt: number;
   readonly receipt: Receipt;
+  /** SHA-256 of the key that was certified, hex: for the log. */
+  readonly keyFingerprint: string;
   readonly attested: Attested;
 }
 
@@ -82,6 +84,7 @@ export async function issueCertificate(
     notAfter,
     renewAt: now + (notAfter - now) / 2,
     receipt: { entry, serial: verified.leaf.serial },
+    keyFingerprint: csr.keyFingerprint,
     attested,
   };
 }

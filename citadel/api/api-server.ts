@@ -124,13 +124,16 @@ export class ApiServer {
     if (this.#draining) response.once('close', () => setImmediate(() => this.#server.closeIdleConnections()));
   }
 
-  #check(request: IncomingMessage): void {
+  #check({ socket, rawHeaders, headers, httpVersion }: IncomingMessage): void {
     if (this.#draining) throw new Refusal('shutting_down', { retryAfterSeconds: 1 });
-    if (this.#connections.isOver(request.socket))
+    if (this.#connections.isOver(socket))
       throw new Refusal('overloaded', { detail: 'too many connections', retryAfterSeconds: 1 });
-    if (request.rawHeaders.length / 2 > this.#options.limits.headerCount)
+    if (rawHeaders.length / 2 > this.#options.limits.headerCount)
       throw new Refusal('request_headers_too_large', 'too many fields');
-    if (request.headers.expect !== undefined && request.headers.expect.toLowerCase() !== '100-continue')
+    // RFC 9112 §3.2: an HTTP/1.1 request without Host is malformed.
+    if (headers.host === undefined && httpVersion !== '1.0') throw new Refusal('request_malformed', 'no Host');
+    // RFC 9110 §10.1.1 knows one expectation.
+    if (headers.expect !== undefined && headers.expect.toLowerCase() !== '100-continue')
       throw new Refusal('request_malformed', 'unknown expectation');
   }
 
@@ -149,7 +152,7 @@ export class ApiServer {
   #onUnreadable(error: NodeJS.ErrnoException, socket: Socket): void {
     const refusal = refusalOf(error);
     const open = this.#open.get(socket);
-    const begun = open !== undefined && open.headersSent && !open.writableFinished;
+    const begun = open?.headersSent && !open.writableFinished;
     if (!refusal || begun || !socket.writable) return void socket.destroy();
     this.#refuseByHand(refusal, socket);
   }
@@ -185,6 +188,8 @@ function httpOptions(limits: ApiLimits) {
     keepAlive: true,
     keepAliveInitialDelay: 30_000,
     requestCert: false,
+    // Checked by us: node:http would answer without a code.
+    requireHostHeader: false,
   };
 }
 

@@ -31,6 +31,8 @@ export interface Issued {
   readonly notAfter: number;
   readonly renewAt: number;
   readonly receipt: Receipt;
+  /** SHA-256 of the certified key, hex. */
+  readonly keyFingerprint: string;
   readonly attested: Attested;
 }
 
@@ -93,20 +95,19 @@ export class CertificateCall implements Call {
     return `{"trustBundle":${bundle},${rest.slice(1)}`;
   }
 
-  #note(
-    { requestId, address }: Exchange,
-    { spiffeId, notAfter, receipt, attested }: Issued,
-    milliseconds: number,
-  ): void {
+  /** Everything that leads from a certificate to its pod and back, and nothing secret. */
+  #note({ requestId, address }: Exchange, issued: Issued, milliseconds: number): void {
+    const { attested, receipt } = issued;
     this.#options.log.info('certificate_issued', {
-      spiffeId,
+      spiffeId: issued.spiffeId,
       serial: receipt.serial,
       entry: receipt.entry,
       podUid: attested.podUid,
       pod: attested.podName,
       ...(attested.nodeName === undefined ? {} : { node: attested.nodeName }),
       tokenId: attested.tokenId,
-      notAfter: new Date(notAfter).toISOString(),
+      keyFingerprint: issued.keyFingerprint,
+      notAfter: new Date(issued.notAfter).toISOString(),
       attestedBy: attested.method,
       milliseconds: Math.round(milliseconds * 100) / 100,
       address,

@@ -43,15 +43,16 @@ export class ServingCertificate {
     const signer = authority();
     const { publicKey, privateKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' });
     const now = clock.now();
+    // X.509 has whole seconds, and no certificate outlives its issuer.
+    this.notAfter = Math.floor(Math.min(now + seconds * 1000, signer.issuer.certificate.notAfter) / 1000) * 1000;
     const { der, serial } = signer.signServing({
       spki: publicKey.export({ type: 'spki', format: 'der' }),
       spiffeId,
       dnsNames: names.filter((name) => isIP(name) === 0),
       ipAddresses: names.filter((name) => isIP(name) !== 0),
       notBefore: now - backdateSeconds * 1000,
-      notAfter: Math.min(now + seconds * 1000, signer.issuer.certificate.notAfter),
+      notAfter: this.notAfter,
     });
-    this.notAfter = Math.min(now + seconds * 1000, signer.issuer.certificate.notAfter);
     this.#options.log.info('serving_certificate_issued', {
       serial,
       names,

@@ -2,9 +2,8 @@
  * Everyone who watches: each gets the whole bundle first and every newer one as it comes, and acknowledges what
  * it has in use. A version is the sequence of the bundle, so it means the same to every replica and after a restart.
  */
-import { setImmediate as nextTurn } from 'node:timers/promises';
 import type { WatchMessage } from '../../shared/api/messages.ts';
-import type { Clock } from '../../shared/clock/clock.ts';
+import { type Clock, pause } from '../../shared/clock/clock.ts';
 import { Refusal } from '../../shared/errors/refusal.ts';
 import { encodeBundle, type TrustBundle } from '../../shared/spiffe/trust-bundle.ts';
 import { type Acknowledged, Acknowledgements } from './acknowledgements.ts';
@@ -90,7 +89,7 @@ export class BundleWatchers {
     for (const [podUid, streams] of [...this.#byPod]) {
       for (const stream of streams) this.#send(podUid, stream);
       written += streams.length;
-      if (written % PER_TURN < streams.length) await nextTurn();
+      if (written % PER_TURN < streams.length) await pause(this.#options.clock, 0);
     }
   }
 

@@ -47,9 +47,11 @@ export class WatchStream {
   send(line: string): void {
     if (this.#ended) return;
     const { sink, mostQueued } = this.#options;
-    if (sink.writableLength + line.length > mostQueued) return this.end('slow_reader');
-    sink.write(line);
-    this.#armHeartbeat();
+    if (sink.writableLength + line.length > mostQueued) this.end('slow_reader');
+    else {
+      sink.write(line);
+      this.#armHeartbeat();
+    }
   }
 
   end(why: StreamEnd): void {

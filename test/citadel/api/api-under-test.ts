@@ -272,6 +272,7 @@ export function issuedTo(attested: Attested): Issued {
     notAfter,
     renewAt: notAfter - 1_800_000,
     receipt: { entry: 7, serial: 'ab12' },
+    keyFingerprint: 'fe98',
     attested,
   };
 }

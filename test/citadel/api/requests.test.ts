@@ -2,7 +2,7 @@
 import { expect } from 'chai';
 import { readCertificateAnswer } from '../../../shared/api/messages.ts';
 import { decodeBundle } from '../../../shared/spiffe/trust-bundle.ts';
-import { type Answer, ApiUnderTest, bearer, codeIn } from './api-under-test.ts';
+import { type Answer, ApiUnderTest, bearer } from './api-under-test.ts';
 
 describe('the API', () => {
   let api: ApiUnderTest;
@@ -40,6 +40,7 @@ describe('the API', () => {
       pod: 'logged',
       node: 'node-1',
       tokenId: 'token-id-1',
+      keyFingerprint: 'fe98',
       spiffeId: 'spiffe://test/ns/shop/sa/web',
     });
     expect(api.metrics.issued.get()).to.equal(before + 1);
