@@ -52,6 +52,11 @@ export const RELAY_REFUSALS = {
     message: 'The destination closed the connection before it answered.',
     help: 'If it happens at once and always, the other sidecar refused this one: its log has the code.',
   },
+  upstream_malformed: {
+    status: 502,
+    message: 'The destination answered something that is not a valid HTTP answer.',
+    help: 'Look at what answers at `to` of the outbound listener. If it is not HTTP, set `protocol: tcp`.',
+  },
   app_unreachable: {
     status: 503,
     message: 'The app behind this sidecar does not accept connections.',
@@ -61,6 +66,16 @@ export const RELAY_REFUSALS = {
     status: 502,
     message: 'The app behind this sidecar closed the connection before it answered.',
     help: 'The app crashed or closed early; its own log tells.',
+  },
+  app_malformed: {
+    status: 502,
+    message: 'The app behind this sidecar answered something that is not a valid HTTP answer.',
+    help: 'Look at what listens at `app` of the inbound listener. If it is not HTTP, set `protocol: tcp`.',
+  },
+  answer_timeout: {
+    status: 504,
+    message: 'Nothing was heard of the answer for too long.',
+    help: 'See `limits.idleSeconds`. The app accepted the request and then neither answered nor read on.',
   },
   http_malformed: {
     status: 400,
@@ -82,6 +97,11 @@ export const RELAY_REFUSALS = {
     message: 'A request to upgrade must not carry a body.',
     help: 'A body before an upgrade is read differently by different servers. Send the upgrade without one.',
   },
+  http_pipeline_limit: {
+    status: 429,
+    message: 'Too many requests were sent ahead of their answers on one connection.',
+    help: 'Wait for answers, or open more connections.',
+  },
   connection_limit: {
     status: 503,
     message: 'The sidecar is at its limit of connections.',
@@ -91,6 +111,11 @@ export const RELAY_REFUSALS = {
     status: 401,
     message: 'The certificate that opened this connection has expired.',
     help: 'Open a new connection. Sidecars do so by themselves before it happens.',
+  },
+  connection_idle: {
+    status: 408,
+    message: 'Nothing moved on the connection for too long.',
+    help: 'See `limits.idleSeconds`. Protocols that stay silent for longer need a keep-alive of their own.',
   },
   draining: {
     status: 503,
