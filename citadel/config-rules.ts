@@ -20,8 +20,8 @@ const RULES: readonly Rule[] = [
   },
   {
     path: ['certificates', 'defaultSeconds'],
-    holds: ({ certificates }) =>
-      certificates.defaultSeconds >= certificates.minSeconds && certificates.defaultSeconds <= certificates.maxSeconds,
+    holds: ({ certificates: { minSeconds, defaultSeconds, maxSeconds } }) =>
+      minSeconds > maxSeconds || (defaultSeconds >= minSeconds && defaultSeconds <= maxSeconds),
     message: 'must lie between certificates.minSeconds and certificates.maxSeconds',
   },
   {

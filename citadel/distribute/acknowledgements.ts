@@ -6,11 +6,8 @@
 import { Refusal } from '../../shared/errors/refusal.ts';
 
 interface PodRecord {
-  /** Highest version sent on a watch stream of this pod. */
-  sent: number;
   /** Versions sent but not acknowledged, oldest first; bounded. */
   open: number[];
-  /** 0: none yet. */
   acknowledged: number;
   streams: number;
   /** Milliseconds since the epoch: without a stream, forgotten then. */
@@ -24,6 +21,8 @@ export interface Acknowledged {
   readonly missing: readonly string[];
 }
 
+/** Versions begin at 1: nothing is in use yet. */
+const NONE = 0;
 const MOST_OPEN = 16;
 
 export class Acknowledgements {
@@ -37,7 +36,7 @@ export class Acknowledgements {
 
   /** A watch stream of the pod begins. @param keepUntil when its token expires: it cannot acknowledge after that */
   joined(podUid: string, keepUntil: number): void {
-    const record = this.#pods.get(podUid) ?? { sent: 0, open: [], acknowledged: 0, streams: 0, keepUntil: 0 };
+    const record = this.#pods.get(podUid) ?? { open: [], acknowledged: NONE, streams: 0, keepUntil: 0 };
     record.streams++;
     record.keepUntil = Math.max(record.keepUntil, keepUntil);
     this.#pods.delete(podUid);
@@ -52,9 +51,7 @@ export class Acknowledgements {
 
   sent(podUid: string, version: number): void {
     const record = this.#pods.get(podUid);
-    if (!record) return;
-    record.sent = Math.max(record.sent, version);
-    if (version <= record.acknowledged || record.open.includes(version)) return;
+    if (!record || version <= record.acknowledged || record.open.includes(version)) return;
     record.open.push(version);
     if (record.open.length > MOST_OPEN) record.open.shift();
   }
@@ -62,7 +59,7 @@ export class Acknowledgements {
   /** @throws {Refusal} acknowledgement_unknown when this version was never sent to this pod */
   acknowledge(podUid: string, version: number): void {
     const record = this.#pods.get(podUid);
-    if (record !== undefined && version === record.acknowledged) return;
+    if (version !== NONE && version === record?.acknowledged) return;
     if (!record?.open.includes(version))
       throw new Refusal('acknowledgement_unknown', `version ${version} was not sent to this pod`);
     record.acknowledged = Math.max(record.acknowledged, version);
