@@ -3,7 +3,7 @@
  * authorities, one rule, one clause. Names and path length depend on what is below and are judged in verify-svid.
  */
 import type { Certificate } from './certificate.ts';
-import { OID } from './oids.ts';
+import { coversBothSides } from './key-purposes.ts';
 
 export interface IssuerRule {
   /** For log and tests. */
@@ -19,16 +19,11 @@ export const ISSUER_RULES: readonly IssuerRule[] = [
   { name: 'issuer key usage is critical', holds: (issuer) => issuer.keyUsage?.critical === true },
   // RFC 5280 §4.1.2.6: an authority has a subject.
   { name: 'issuer has a subject', holds: (issuer) => !issuer.subjectEmpty },
-  // OpenSSL and others let an extended key usage of an issuer bound those below. An SVID needs both sides (X509-SVID §4.4).
-  { name: 'issuer may issue for server and client', holds: (issuer) => allowsBothSides(issuer.extendedKeyUsage) },
+  // OpenSSL and others let the purposes of an issuer bound those below. An SVID needs both sides (X509-SVID §4.4).
+  { name: 'issuer may issue for server and client', holds: (issuer) => coversBothSides(issuer.extendedKeyUsage) },
 ];
 
 /** The name of the first rule that does not hold, or undefined. */
 export function issuerFlaw(issuer: Certificate): string | undefined {
   return ISSUER_RULES.find((rule) => !rule.holds(issuer))?.name;
-}
-
-function allowsBothSides(purposes: readonly string[] | undefined): boolean {
-  if (purposes === undefined || purposes.includes(OID.anyExtendedKeyUsage)) return true;
-  return purposes.includes(OID.serverAuth) && purposes.includes(OID.clientAuth);
 }

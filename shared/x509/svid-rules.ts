@@ -8,7 +8,7 @@ import { parseSpiffeId, type SpiffeId, SpiffeIdError } from '../spiffe/spiffe-id
 import type { Certificate } from './certificate.ts';
 import { DerError } from './der-reader.ts';
 import { isKeyAccepted, keyKindOf } from './key-kind.ts';
-import { OID } from './oids.ts';
+import { coversBothSides } from './key-purposes.ts';
 
 export interface SvidRule {
   /** For log and tests. */
@@ -32,7 +32,11 @@ export const LEAF_RULES: readonly SvidRule[] = [
   { name: 'no keyCertSign', code: 'peer_key_usage_invalid', holds: (leaf) => leaf.keyUsage?.keyCertSign === false },
   { name: 'no cRLSign', code: 'peer_key_usage_invalid', holds: (leaf) => leaf.keyUsage?.cRLSign === false },
   // X509-SVID §4.4: if there is an extended key usage, it names both sides.
-  { name: 'server and client', code: 'peer_key_usage_invalid', holds: (leaf) => namesBothSides(leaf.extendedKeyUsage) },
+  {
+    name: 'server and client',
+    code: 'peer_key_usage_invalid',
+    holds: (leaf) => coversBothSides(leaf.extendedKeyUsage),
+  },
   // RFC 5280 §4.2: an unknown critical extension must be refused.
   {
     name: 'critical extensions are understood',
@@ -73,10 +77,6 @@ function spiffeIdOf(uri: string): SpiffeId {
     if (error instanceof SpiffeIdError) throw new Refusal('peer_spiffe_id_invalid', error.message);
     throw error;
   }
-}
-
-function namesBothSides(purposes: readonly string[] | undefined): boolean {
-  return purposes === undefined || (purposes.includes(OID.serverAuth) && purposes.includes(OID.clientAuth));
 }
 
 function hasAcceptedKey(spki: Buffer): boolean {
