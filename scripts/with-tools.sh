@@ -21,14 +21,16 @@ esac
 # Debian keeps servers in sbin, which a plain user's PATH may lack.
 PATH="$PWD/node_modules/.bin:$PATH:/usr/sbin:/sbin"
 
-node_version=$(node --version 2>/dev/null || echo none)
+packages=()
+node_version=$(node --version 2>&1) || true
 IFS=. read -r major minor _ <<<"${node_version#v}"
-if ! [[ "$major" =~ ^[0-9]+$ ]] || ((major < 26 || (major == 26 && minor < 9))); then
-  echo "with-tools: needs Node 26.9 or later, found ${node_version}. Run \`npm ci\`: it brings Node 26.10 on Linux x64 and arm64; elsewhere install it." >&2
+if [[ "$node_version" == *libatomic* ]]; then
+  packages+=(libatomic1) # Node 26 links to it, and a minimal Debian lacks it
+elif ! [[ "$major" =~ ^[0-9]+$ ]] || ((major < 26 || (major == 26 && minor < 9))); then
+  echo "with-tools: needs Node 26.9 or later, found ${node_version##*: }. Run \`npm ci\`: it brings Node 26.10 on Linux x64 and arm64; elsewhere install it." >&2
   exit 1
 fi
 
-packages=()
 for pair in "${needed[@]}"; do
   command -v "${pair%%=*}" >/dev/null || packages+=("${pair#*=}")
 done
