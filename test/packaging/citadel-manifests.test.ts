@@ -1,6 +1,6 @@
 import { expect } from 'chai';
 import { configOf } from './container-config.ts';
-import { probedPorts } from './pod-rules.ts';
+import { probedPorts, securityProblems } from './pod-rules.ts';
 import { portOf, readCitadelSettings, readProgramLine } from './program-line.ts';
 import {
   type Container,
@@ -109,5 +109,19 @@ describe('citadel in the cluster', () => {
   it('never blocks the drain of its node', () => {
     const [budget] = rendered.all<KubernetesObject & { spec: object }>('PodDisruptionBudget');
     expect(budget?.spec).to.deep.include({ maxUnavailable: 1 });
+  });
+});
+
+describe('citadel with a plugged-in authority', () => {
+  it('reads it, and cannot write to it, where its configuration says', async () => {
+    const rendered = await render('manifests/overlays/plugged-in-authority');
+    const pod = rendered.one<Deployment>('Deployment', 'citadel').spec.template.spec;
+    const [container] = pod.containers;
+    const { directory } = readCitadelSettings(configOf(rendered, pod, container!)).authority;
+    expect(securityProblems(pod)).to.deep.equal([]);
+    expect(container?.volumeMounts).to.deep.include({ name: 'authority', mountPath: directory, readOnly: true });
+    const secret = pod.volumes?.find(({ name }) => name === 'authority')?.secret;
+    expect(secret).to.deep.equal({ secretName: 'cacerts', defaultMode: 0o400 });
+    expect(pod.volumes?.map(({ name }) => name)).to.include.members(['config', 'data', 'kubernetes']);
   });
 });

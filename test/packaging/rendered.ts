@@ -64,6 +64,7 @@ export interface Volume {
   readonly configMap?: { readonly name: string };
   readonly persistentVolumeClaim?: { readonly claimName: string };
   readonly projected?: { readonly sources: readonly ProjectedSource[] };
+  readonly secret?: { readonly secretName: string; readonly defaultMode?: number };
   readonly hostPath?: object;
 }
 
