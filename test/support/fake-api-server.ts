@@ -70,13 +70,10 @@ export class FakeApiServer {
       ipAddresses: ['127.0.0.1'],
     });
     this.caPem = authority.rootPem;
-    this.#server = createServer(
-      { cert: serving.chainPem, key: serving.keyPem },
-      (
-        request,
-        response, // A caller that left in the middle: nobody is there to answer.
-      ) => void this.#serve(request, response).catch(() => response.destroy()),
-    );
+    this.#server = createServer({ cert: serving.chainPem, key: serving.keyPem }, (request, response) => {
+      // A caller may leave in the middle: then nobody is there to answer.
+      this.#serve(request, response).catch(() => response.destroy());
+    });
     this.allowReviews();
   }
 
