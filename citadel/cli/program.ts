@@ -9,6 +9,11 @@ const CONFIG = {
 };
 const PRINT_CONFIG = { name: 'print-config', help: 'Print the configuration in effect, secrets removed, and exit.' };
 const JSON_OUTPUT = { name: 'json', help: 'Print the result as JSON.' };
+const TRUST = {
+  name: 'trust',
+  value: 'ROOTS',
+  help: 'Also verify the chain in FILE against these roots, by two verifiers.',
+};
 const ENVIRONMENT =
   'Every key has an environment variable, for example CITADEL__LOG__LEVEL for log.level. docs/configuration.md lists them.';
 
@@ -35,7 +40,10 @@ const COMMANDS: readonly Command[] = [
     name: 'inspect',
     summary: 'Show the certificates, CSR or bundle in a file, and what is wrong with them.',
     operands: ['FILE'],
-    flags: [JSON_OUTPUT],
+    flags: [TRUST, JSON_OUTPUT],
+    notes: [
+      'FILE may be PEM, DER, a SPIFFE bundle or an answer of POST /v1/certificates. Of a private key the kind is shown only.',
+    ],
   },
   {
     name: 'dev-issuer',

@@ -30,8 +30,10 @@ export function loadSettings<Schema extends z.ZodObject>(
   const keys = settingsKeys(spec);
   const problems: string[] = [];
   const file = source.file === undefined ? undefined : readFile(source.file, problems);
-  const values = (file?.document.toJS({ maxAliasCount: 20 }) ?? {}) as Record<string, unknown>;
+  const values = file?.values ?? {};
   const fromEnvironment = applyEnvironment(spec.prefix, keys, source.environment, values, problems);
+  // Without its file, what else is wrong cannot be told.
+  if (source.file !== undefined && file === undefined) throw new SettingsProblems(problems);
   const parsed = spec.schema.safeParse(values);
   const where = (path: Path): string =>
     fromEnvironment.get(path.join('.')) ?? file?.where(path) ?? variableFor(keys, path);
@@ -47,7 +49,14 @@ export function loadSettings<Schema extends z.ZodObject>(
   return deepFreeze(parsed.data as z.output<Schema>);
 }
 
-function readFile(file: string, problems: string[]): { document: Document; where(path: Path): string } | undefined {
+interface SettingsFile {
+  readonly values: Record<string, unknown>;
+  /** File and line of a key. */
+  where(path: Path): string;
+}
+
+/** @returns undefined when it cannot be used; the problems say why */
+function readFile(file: string, problems: string[]): SettingsFile | undefined {
   let text: string;
   try {
     text = readFileSync(file, 'utf8');
@@ -67,7 +76,22 @@ function readFile(file: string, problems: string[]): { document: Document; where
     problems.push(`${file}:1: the file must be a map of keys`);
     return undefined;
   }
-  return { document, where: (path) => `${file}:${lineOf(document, lines, path)}` };
+  const values = valuesIn(document);
+  if (!values) {
+    problems.push(`${file}: its references (\`*name\`) would expand without bounds`);
+    return undefined;
+  }
+  return { values, where: (path) => `${file}:${lineOf(document, lines, path)}` };
+}
+
+function valuesIn(document: Document): Record<string, unknown> | undefined {
+  try {
+    return (document.toJS({ maxAliasCount: 20 }) ?? {}) as Record<string, unknown>;
+  } catch (error) {
+    // Thrown by `yaml` when a few aliases would become a great many values.
+    if (error instanceof ReferenceError) return undefined;
+    throw error;
+  }
 }
 
 /** The line of a key, or of the nearest thing around it that is in the file. */

@@ -9,6 +9,7 @@ export const EXIT = {
   authority: { code: 4, meaning: 'the files of the authority are missing, damaged, expired or readable by others' },
   address: { code: 5, meaning: 'a port is taken or may not be opened' },
   drainCut: { code: 6, meaning: 'stopped, but connections were cut after the drain time' },
+  findings: { code: 7, meaning: '`inspect` found something wrong in the file' },
 } as const;
 
 const BY_CODE: Partial<Record<RefusalCode, keyof typeof EXIT>> = {

@@ -1,5 +1,5 @@
 /** `host:port` in the configuration, as text and as its parts, and a listen that fails with a code. */
-import type { Server } from 'node:net';
+import { isIPv6, type Server } from 'node:net';
 import { Refusal } from '../errors/refusal.ts';
 
 export interface ListenAddress {
@@ -11,7 +11,7 @@ export interface ListenAddress {
 export function parseListenAddress(text: string): ListenAddress | undefined {
   const match = /^(?:\[([0-9a-fA-F:.]+)\]|([^:[\]\s]*)):(\d{1,5})$/.exec(text);
   const port = Number(match?.[3]);
-  if (!match || port > 65_535) return undefined;
+  if (!match || port > 65_535 || (match[1] !== undefined && !isIPv6(match[1]))) return undefined;
   return { host: match[1] ?? (match[2] || '::'), port };
 }
 

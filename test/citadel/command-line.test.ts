@@ -149,4 +149,17 @@ describe('the command line of citadel', () => {
     expect(code).to.equal(EXIT.address.code);
     expect(err).to.include(`address_in_use`).and.to.include(`127.0.0.1:${port}`);
   });
+
+  it('inspects a file, and ends with 7 when something is wrong with it', async () => {
+    const file = await config('inspected.yaml', usable('inspected'));
+    await citadel(['init', '--config', file]);
+    const good = await citadel(['inspect', join(folder, 'inspected', 'root-cert.pem')]);
+    expect([good.code, good.err]).to.deep.equal([0, '']);
+    expect(good.out).to.include('certificate of an authority').and.to.include('nothing wrong');
+    const bad = await citadel(['inspect', file, '--json']);
+    expect(bad.code).to.equal(EXIT.findings.code);
+    expect(JSON.parse(bad.out)).to.have.nested.property('findings[0].problems[0]');
+    const none = await citadel(['inspect', join(folder, 'nowhere')]);
+    expect([none.code, none.err.includes('file_unreadable')]).to.deep.equal([EXIT.failed.code, true]);
+  });
 });
