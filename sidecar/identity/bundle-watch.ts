@@ -33,7 +33,7 @@ export class BundleWatch {
 
   /** Runs until the signal is aborted; never throws. */
   async run(signal: AbortSignal): Promise<void> {
-    const { source, clock, log, metrics } = this.#options;
+    const { source, log, metrics } = this.#options;
     while (!signal.aborted) {
       try {
         await source.watchBundles(this.#onBundle, signal);
@@ -45,7 +45,7 @@ export class BundleWatch {
       }
       metrics.watchConnected.set([], 0);
       this.#failures++;
-      await pause(clock, this.#delay(), signal).catch(() => {}); // aborted: the loop ends by itself
+      await this.#rest(signal);
     }
   }
 
@@ -66,6 +66,14 @@ export class BundleWatch {
       onConnected();
     }
   };
+
+  async #rest(signal: AbortSignal): Promise<void> {
+    try {
+      await pause(this.#options.clock, this.#delay(), signal);
+    } catch (error) {
+      if (!signal.aborted) throw error;
+    }
+  }
 
   #delay(): number {
     const { store, clock, randomness, backoff } = this.#options;

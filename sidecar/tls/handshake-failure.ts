@@ -11,29 +11,31 @@ export interface HandshakeFailure {
 }
 
 /** X509_V_ERR_* as Node names them. */
-const VERIFY_FAULTS: Readonly<Record<string, RefusalCode>> = {
-  CERT_HAS_EXPIRED: 'peer_certificate_expired',
-  CERT_NOT_YET_VALID: 'peer_certificate_not_yet_valid',
-  ERROR_IN_CERT_NOT_BEFORE_FIELD: 'peer_certificate_malformed',
-  ERROR_IN_CERT_NOT_AFTER_FIELD: 'peer_certificate_malformed',
-  UNABLE_TO_DECODE_ISSUER_PUBLIC_KEY: 'peer_certificate_malformed',
-  INVALID_PURPOSE: 'peer_key_usage_invalid',
-  UNABLE_TO_GET_ISSUER_CERT: 'peer_untrusted',
-  UNABLE_TO_GET_ISSUER_CERT_LOCALLY: 'peer_untrusted',
-  UNABLE_TO_VERIFY_LEAF_SIGNATURE: 'peer_untrusted',
-  UNABLE_TO_DECRYPT_CERT_SIGNATURE: 'peer_untrusted',
-  CERT_SIGNATURE_FAILURE: 'peer_untrusted',
-  SELF_SIGNED_CERT_IN_CHAIN: 'peer_untrusted',
-  DEPTH_ZERO_SELF_SIGNED_CERT: 'peer_untrusted',
-  CERT_CHAIN_TOO_LONG: 'peer_untrusted',
-  PATH_LENGTH_EXCEEDED: 'peer_untrusted',
-  INVALID_CA: 'peer_untrusted',
-  CERT_REVOKED: 'peer_untrusted',
-  CERT_UNTRUSTED: 'peer_untrusted',
-  CERT_REJECTED: 'peer_untrusted',
-  // Node has no name of its own for name constraints and unknown critical extensions, among others.
-  UNSPECIFIED: 'peer_untrusted',
-};
+const VERIFY_FAULTS: ReadonlyMap<string, RefusalCode> = new Map(
+  Object.entries<RefusalCode>({
+    CERT_HAS_EXPIRED: 'peer_certificate_expired',
+    CERT_NOT_YET_VALID: 'peer_certificate_not_yet_valid',
+    ERROR_IN_CERT_NOT_BEFORE_FIELD: 'peer_certificate_malformed',
+    ERROR_IN_CERT_NOT_AFTER_FIELD: 'peer_certificate_malformed',
+    UNABLE_TO_DECODE_ISSUER_PUBLIC_KEY: 'peer_certificate_malformed',
+    INVALID_PURPOSE: 'peer_key_usage_invalid',
+    UNABLE_TO_GET_ISSUER_CERT: 'peer_untrusted',
+    UNABLE_TO_GET_ISSUER_CERT_LOCALLY: 'peer_untrusted',
+    UNABLE_TO_VERIFY_LEAF_SIGNATURE: 'peer_untrusted',
+    UNABLE_TO_DECRYPT_CERT_SIGNATURE: 'peer_untrusted',
+    CERT_SIGNATURE_FAILURE: 'peer_untrusted',
+    SELF_SIGNED_CERT_IN_CHAIN: 'peer_untrusted',
+    DEPTH_ZERO_SELF_SIGNED_CERT: 'peer_untrusted',
+    CERT_CHAIN_TOO_LONG: 'peer_untrusted',
+    PATH_LENGTH_EXCEEDED: 'peer_untrusted',
+    INVALID_CA: 'peer_untrusted',
+    CERT_REVOKED: 'peer_untrusted',
+    CERT_UNTRUSTED: 'peer_untrusted',
+    CERT_REJECTED: 'peer_untrusted',
+    // Node has no name of its own for name constraints and unknown critical extensions, among others.
+    UNSPECIFIED: 'peer_untrusted',
+  }),
+);
 
 /** First bytes that are no TLS record. OpenSSL tells HTTP, and a request to an HTTP proxy, from the rest. */
 const PLAINTEXT_FAULTS: ReadonlySet<string> = new Set([
@@ -46,12 +48,12 @@ const PLAINTEXT_FAULTS: ReadonlySet<string> = new Set([
 
 /** The handshake went well, but the chain did not verify. @param fault `authorizationError` of the socket */
 export function refusalOfVerification(fault: string): Refusal {
-  return new Refusal(VERIFY_FAULTS[fault] ?? 'peer_untrusted', `OpenSSL: ${fault}`);
+  return new Refusal(VERIFY_FAULTS.get(fault) ?? 'peer_untrusted', `OpenSSL: ${fault}`);
 }
 
 /** The handshake did not come to an end. */
 export function refusalOfHandshake({ code = '', message }: HandshakeFailure): Refusal {
-  if (Object.hasOwn(VERIFY_FAULTS, code)) return refusalOfVerification(code);
+  if (VERIFY_FAULTS.has(code)) return refusalOfVerification(code);
   return new Refusal(codeOf(code), `${code} ${reasonIn(message)}`.trim());
 }
 
