@@ -19,14 +19,15 @@ export const devIssuer: Runner = async ({ flags, terminal }) => {
   }
   const log = createLog({ program: 'dev-issuer', ...settings.log });
   exitOnCrash(log);
-  const running = await startDevIssuer(settings, { clock: systemClock, randomness: systemRandomness, log });
-  const signal = await new Promise((resolve) => {
+  // Before anything is started: a signal that comes early is kept, not fatal.
+  const terminated = new Promise((resolve) => {
     onSignals(
       { terminate: resolve, reload: () => log.info('reload_ignored', { reason: 'nothing here is read again' }) },
       systemClock,
     );
   });
-  log.info('stopping', { signal });
+  const running = await startDevIssuer(settings, { clock: systemClock, randomness: systemRandomness, log });
+  log.info('stopping', { signal: await terminated });
   await running.close();
   return EXIT.ok.code;
 };

@@ -22,29 +22,29 @@ export const serve: Runner = async ({ flags, terminal }) => {
   }
   const log = createLog({ program: 'citadel', ...settings.log });
   exitOnCrash(log);
-  const citadel = await startCitadel(settings, {
+  // Before anything is started: a signal that comes early is kept, not fatal.
+  let citadel: Citadel | undefined;
+  const terminated = new Promise((resolve) => {
+    onSignals({ terminate: resolve, reload: () => reload(read, citadel, log) }, systemClock);
+  });
+  citadel = await startCitadel(settings, {
     clock: systemClock,
     randomness: systemRandomness,
     environment: process.env,
     log,
   });
-  const signal = await terminated(() => reload(read, citadel, log));
-  log.info('stopping', { signal });
+  log.info('stopping', { signal: await terminated });
   const clean = await citadel.stop();
   log.info('stopped', { clean });
   return clean ? EXIT.ok.code : EXIT.drainCut.code;
 };
 
-function terminated(reload: () => void): Promise<NodeJS.Signals> {
-  return new Promise((resolve) => void onSignals({ terminate: resolve, reload }, systemClock));
-}
-
 /** What can change without a restart: the level of the log and the files of the authority. */
-function reload(read: () => CitadelSettings, citadel: Citadel, log: ProgramLog): void {
+function reload(read: () => CitadelSettings, citadel: Citadel | undefined, log: ProgramLog): void {
   try {
     const { level } = read().log;
     log.setLevel(level);
-    citadel.reload();
+    citadel?.reload();
     log.info('reloaded', { logLevel: level });
   } catch (error) {
     const { code, detail } = asRefusal(error, 'internal_failure');
