@@ -1,0 +1,109 @@
+/**
+ * Every connection of this sidecar, so that none outlives the identity that opened it: a TLS session knows no end
+ * of its own once the handshake is done. Rotation retires what was dialed with the previous certificate; plaintext
+ * connections of the app are only listed. It never looks at what a connection carries.
+ */
+import type { Clock } from '../../shared/clock/clock.ts';
+import { Refusal } from '../../shared/errors/refusal.ts';
+import type { Log } from '../../shared/log/log.ts';
+import type { Identity } from '../identity/identity.ts';
+import type { ConnectionFacts, RegisteredConnection, Registrar, RetirementReason } from '../relay/relay.ts';
+import type { ConnectionMetrics } from '../telemetry/connection-metrics.ts';
+import { type ListedConnection, RegistryEntry } from './registry-entry.ts';
+
+export interface ConnectionRegistryOptions {
+  readonly clock: Clock;
+  readonly log: Log;
+  readonly metrics: ConnectionMetrics;
+  /** For what is in progress when the identity behind a connection ends. */
+  readonly expiryGraceSeconds: number;
+}
+
+/** What it needs of IdentityStore. */
+export interface IdentityChanges {
+  readonly identity: Identity | undefined;
+  onChange(fn: () => void): () => void;
+}
+
+export class ConnectionRegistry implements Registrar {
+  readonly #options: ConnectionRegistryOptions;
+  readonly #entries = new Map<number, RegistryEntry>();
+  readonly #empty = new Set<() => void>();
+  #nextId = 1;
+  #draining = false;
+
+  constructor(options: ConnectionRegistryOptions) {
+    this.#options = options;
+  }
+
+  get size(): number {
+    return this.#entries.size;
+  }
+
+  register(facts: ConnectionFacts): RegisteredConnection {
+    const { clock, log, metrics, expiryGraceSeconds: graceSeconds } = this.#options;
+    const id = this.#nextId++;
+    const { direction, listener, leg, peer } = facts;
+    const about = { id, direction, listener, peer: peer?.spiffeId.uri };
+    const retired = (reason: RetirementReason): void => {
+      metrics.retired.inc([reason]);
+      log.debug('connection_retired', { ...about, reason });
+    };
+    const cut = (reason: RetirementReason): void => {
+      metrics.cut.inc([reason]);
+      log.warn('connection_cut', { ...about, reason });
+    };
+    const entry = new RegistryEntry({ id, facts, clock, graceSeconds, retired, cut });
+    this.#entries.set(id, entry);
+    metrics.open.inc([direction, listener, leg]);
+    facts.socket.once('close', () => this.#forget(entry));
+    if (facts.socket.destroyed) this.#forget(entry);
+    else if (this.#draining) entry.retire('draining');
+    return entry;
+  }
+
+  list(): ListedConnection[] {
+    return Array.from(this.#entries.values(), (entry) => entry.listed());
+  }
+
+  /** From now on a new certificate retires what was dialed with an older one. @returns how to stop that */
+  followIdentity(store: IdentityChanges): () => void {
+    return store.onChange(() => {
+      const generation = store.identity?.generation;
+      if (generation !== undefined) this.#retireOlderThan(generation);
+    });
+  }
+
+  /** Everything is retired, and so is what comes from now on. @returns when nothing is open any more */
+  drain(): Promise<void> {
+    this.#draining = true;
+    for (const entry of this.#entries.values()) entry.retire('draining');
+    if (this.#entries.size === 0) return Promise.resolve();
+    return new Promise((resolve) => this.#empty.add(resolve));
+  }
+
+  /** @returns how many connections were still open */
+  cutAll(): number {
+    const left = this.#entries.size;
+    for (const entry of this.#entries.values()) entry.cut(new Refusal('draining'));
+    return left;
+  }
+
+  #retireOlderThan(generation: number): void {
+    for (const entry of this.#entries.values()) {
+      const { role, own } = entry.facts;
+      // What was accepted is used by the other side, which sees this certificate until it ends.
+      if (role === 'dialed' && own && own.generation < generation) entry.retire('rotation');
+    }
+  }
+
+  #forget(entry: RegistryEntry): void {
+    if (!this.#entries.delete(entry.id)) return;
+    entry.forget();
+    const { direction, listener, leg } = entry.facts;
+    this.#options.metrics.open.inc([direction, listener, leg], -1);
+    if (this.#entries.size > 0) return;
+    for (const resolve of this.#empty) resolve();
+    this.#empty.clear();
+  }
+}

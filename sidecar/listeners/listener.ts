@@ -1,0 +1,79 @@
+/** What inbound and outbound listeners have in common: a port that opens with a code, closes, and hands on what it accepts. */
+import type net from 'node:net';
+import { asRefusal, Refusal } from '../../shared/errors/refusal.ts';
+import type { Log } from '../../shared/log/log.ts';
+import { type ListenAddress, listen } from '../../shared/process/listen-address.ts';
+import type { Direction, Relay } from '../relay/relay.ts';
+
+export interface ListenerOptions {
+  readonly name: string;
+  readonly direction: Direction;
+  /** `host:port` */
+  readonly address: string;
+  readonly server: net.Server;
+  readonly relay: Relay;
+  /** Connections beyond this are closed before a byte is read. */
+  readonly mostConnections: number;
+  readonly log: Log;
+  readonly refused: (refusal: Refusal) => void;
+}
+
+export class Listener {
+  readonly name: string;
+  readonly direction: Direction;
+  readonly #options: ListenerOptions;
+  #bound: ListenAddress | undefined;
+
+  constructor(options: ListenerOptions) {
+    this.#options = options;
+    this.name = options.name;
+    this.direction = options.direction;
+    const { server, mostConnections, log, refused } = options;
+    server.maxConnections = mostConnections;
+    server.on('drop', (connection) => {
+      const refusal = new Refusal('connection_limit', `${mostConnections} open`);
+      log.warn('connection_refused', {
+        code: refusal.code,
+        reason: refusal.detail,
+        remoteAddress: connection?.remoteAddress,
+      });
+      refused(refusal);
+    });
+  }
+
+  /** The address in use; undefined while the port is closed. */
+  get bound(): ListenAddress | undefined {
+    return this.#bound;
+  }
+
+  /** @throws {Refusal} address_in_use, address_unusable, with the listener's name */
+  async open(): Promise<ListenAddress> {
+    const { server, address, log } = this.#options;
+    try {
+      this.#bound = await listen(server, address);
+    } catch (error) {
+      const { code, detail, cause } = asRefusal(error, 'address_unusable');
+      throw new Refusal(code, { detail: `${this.direction} listener ${this.name}: ${detail}`, cause });
+    }
+    server.on('error', (error) => log.error('listener_failed', { reason: error.message }));
+    return this.#bound;
+  }
+
+  /** Closes the port. Open connections stay. */
+  stopAccepting(): void {
+    this.#bound = undefined;
+    this.#options.server.close();
+  }
+
+  /** Closes the port; what is open finishes what it is doing. */
+  drain(): void {
+    this.stopAccepting();
+    this.#options.relay.drain();
+  }
+
+  /** Closes the port and cuts every connection. */
+  close(): void {
+    this.stopAccepting();
+    this.#options.relay.close();
+  }
+}

@@ -1,0 +1,29 @@
+/** How a relay ends sockets that did not end by themselves, so that a cut stream never looks like a finished one. */
+import type { Socket } from 'node:net';
+import { TLSSocket } from 'node:tls';
+import type { Clock } from '../../shared/clock/clock.ts';
+
+/** Milliseconds that the other side gets to read the last words before its connection is gone. */
+const LINGER_MS = 2_000;
+
+/**
+ * Closes at once. A plaintext socket is reset: its end could be taken for the regular end of what it carried.
+ * TLS has its own mark for that (RFC 8446 §6.1, close_notify), which is simply not sent.
+ */
+export function cutSocket(socket: Socket): void {
+  if (socket.destroyed) return;
+  if (socket instanceof TLSSocket) socket.destroy();
+  else socket.resetAndDestroy();
+}
+
+/**
+ * RFC 9112 §9.6: ends the writing half, still reads what comes into the void, and closes after a moment. Closing
+ * with unread bytes would reset the connection and could take the last answer away from the other side.
+ */
+export function endSocket(socket: Socket, clock: Clock): void {
+  if (socket.destroyed) return;
+  const timer = clock.after(LINGER_MS, () => socket.destroy());
+  socket.once('close', () => timer.cancel());
+  if (!socket.writableEnded) socket.end();
+  socket.resume();
+}

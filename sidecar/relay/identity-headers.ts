@@ -1,0 +1,39 @@
+/**
+ * The headers by which a sidecar tells its app who is calling, in Istio's form. Whatever a caller sent under these
+ * names is removed on every path, in any letter case, number and spelling; they are set only from a peer that
+ * proved its SPIFFE ID in the handshake. Pure.
+ */
+import { plainName } from './raw-headers.ts';
+
+export const PEER_HEADER = 'X-Forwarded-Client-Cert';
+export const REFUSAL_HEADER = 'X-Sallyport-Refusal';
+
+const PEER_NAME = PEER_HEADER.toLowerCase();
+const OWN_PREFIXES = ['x-sallyport-', 'x-spiffe-'] as const;
+
+/** Whether only sidecars may write a header of this name. */
+export function isIdentityHeader(name: string): boolean {
+  // Most names are decided by their first letter.
+  if (name.charCodeAt(0) !== LOWER_X && name.charCodeAt(0) !== UPPER_X) return false;
+  const plain = plainName(name);
+  return plain === PEER_NAME || OWN_PREFIXES.some((prefix) => plain.startsWith(prefix));
+}
+
+export interface ProvenPeer {
+  /** The own SPIFFE ID that the peer called. */
+  readonly own: string;
+  readonly peer: string;
+  /** SHA-256 of the peer's leaf, DER, hex. */
+  readonly certificateHash: string;
+}
+
+/**
+ * One element of Istio's X-Forwarded-Client-Cert. A SPIFFE ID holds nothing that would need quoting (SPIFFE-ID §2),
+ * and the subject of an SVID is empty.
+ */
+export function peerHeaderValue({ own, peer, certificateHash }: ProvenPeer): string {
+  return `By=${own};Hash=${certificateHash};Subject="";URI=${peer}`;
+}
+
+const LOWER_X = 'x'.charCodeAt(0);
+const UPPER_X = 'X'.charCodeAt(0);

@@ -1,0 +1,22 @@
+/** Where a relay sends what it carries: the app on loopback, or a peer behind mutual TLS. It makes connections, it keeps none. */
+import type { Socket } from 'node:net';
+import type { Identity } from '../identity/identity.ts';
+import type { VerifiedPeer } from '../tls/peer-check.ts';
+import type { RegisteredConnection } from './relay.ts';
+
+/** A connection that is ready to be written to. Errors of the socket are followed by its `close`. */
+export interface UpstreamConnection {
+  readonly socket: Socket;
+  /** The entry in the registry: authenticated connections end with the identities that opened them. */
+  readonly connection?: RegisteredConnection;
+  readonly peer?: VerifiedPeer;
+  readonly own?: Identity;
+}
+
+export interface Upstream {
+  readonly kind: 'app' | 'peer';
+  /** `host:port`, for logs. */
+  readonly address: string;
+  /** @throws {Refusal} why it cannot be reached or is not trusted */
+  dial(signal?: AbortSignal): Promise<UpstreamConnection>;
+}

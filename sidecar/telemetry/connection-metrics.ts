@@ -1,0 +1,24 @@
+/** How many connections are open, and how many were ended because the identity behind them ended. */
+import { Counter, Gauge, type Metric } from '../../shared/metrics/metrics.ts';
+
+export class ConnectionMetrics {
+  readonly open = new Gauge(
+    'sidecar_connections',
+    'Open connections by direction, listener and leg: mtls with a peer, app with the own app.',
+    ['direction', 'listener', 'leg'],
+  );
+  readonly retired = new Counter(
+    'sidecar_connections_retired_total',
+    'Connections that were told to end, by reason: expiry, rotation or draining.',
+    ['reason'],
+  );
+  readonly cut = new Counter(
+    'sidecar_connections_cut_total',
+    'Connections that did not end within their grace and were cut.',
+    ['reason'],
+  );
+
+  all(): readonly Metric[] {
+    return Object.values(this) as Metric[];
+  }
+}
