@@ -110,8 +110,8 @@ export class DerReader {
     let from = at + 2;
     if (length >= 0x80) {
       const octets = length & 0x7f;
-      // 0 is the indefinite form; 3 octets already hold more than MOST_BYTES.
-      if (octets === 0 || octets > 3) throw new DerError('length not definite or too large');
+      // 0 is the indefinite form; what needs 3 octets is more than MOST_BYTES.
+      if (octets === 0 || octets > 2) throw new DerError('length not definite or too large');
       if (this.#end - from < octets) throw new DerError('truncated');
       length = 0;
       for (let i = 0; i < octets; i += 1) length = length * 256 + bytes[from + i]!;

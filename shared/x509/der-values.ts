@@ -17,10 +17,8 @@ export function readDefaultFalse(reader: DerReader): boolean {
 export function readSmallInteger(reader: DerReader, tag: number = TAG.integer): number {
   const content = reader.content(tag);
   requireShortestInteger(content);
-  if (content[0]! >= 0x80 || content.length > 5) throw new DerError('integer out of range');
-  const value = content.readUIntBE(0, content.length);
-  if (value > 0x7fffffff) throw new DerError('integer out of range');
-  return value;
+  if (content[0]! >= 0x80 || content.length > 4) throw new DerError('integer out of range');
+  return content.readUIntBE(0, content.length);
 }
 
 /** Positive INTEGER of any size as its magnitude, without the sign octet. A view, not a copy. */
@@ -75,12 +73,10 @@ export function readTime(reader: DerReader): number {
   return Date.UTC(year, month - 1, day, hour, minute, second);
 }
 
-/** X.690 §8.3.2: the first nine bits are not all alike. */
+/** X.690 §8.3.2: no leading zero octet but the one for the sign. Negative integers are refused by all callers. */
 function requireShortestInteger(content: Buffer): void {
-  const [first, second] = content;
-  if (first === undefined) throw new DerError('integer empty');
-  if (second === undefined) return;
-  if ((first === 0 && second < 0x80) || (first === 0xff && second >= 0x80))
+  if (content.length === 0) throw new DerError('integer empty');
+  if (content.length > 1 && content[0] === 0 && content[1]! < 0x80)
     throw new DerError('integer not in its shortest form');
 }
 

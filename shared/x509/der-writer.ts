@@ -74,7 +74,6 @@ function headerOf(tag: number, length: number): Uint8Array {
   if (length < 0x80) return Uint8Array.of(tag, length);
   if (length < 0x100) return Uint8Array.of(tag, 0x81, length);
   if (length < 0x10000) return Uint8Array.of(tag, 0x82, length >> 8, length & 0xff);
-  if (length < 0x1000000) return Uint8Array.of(tag, 0x83, length >> 16, (length >> 8) & 0xff, length & 0xff);
   throw new DerError('too large to write');
 }
 

@@ -32,7 +32,6 @@ const IA5 = /^[\x00-\x7f]*$/;
 /** @throws {DerError} when empty (the size is 1..MAX) or malformed */
 export function readAlternativeNames(reader: DerReader): AlternativeNames {
   const names = reader.enter(TAG.sequence);
-  reader.finish();
   const uris: string[] = [];
   const otherForms: number[] = [];
   do {

@@ -25,7 +25,6 @@ const MOST_SUBTREES = 64;
 /** @throws {DerError} when empty (§4.2.1.10) or malformed */
 export function readNameConstraints(reader: DerReader): NameConstraints {
   const body = reader.enter(TAG.sequence);
-  reader.finish();
   if (body.atEnd) throw new DerError('name constraints are empty');
   const otherForms: number[] = [];
   const permitted = readSubtrees(body, constructedTag(0), otherForms);

@@ -16,6 +16,8 @@ const bundle: TrustBundle = {
 };
 const throughJson = (value: unknown): unknown => JSON.parse(JSON.stringify(value));
 const entry = { kty: 'EC', use: 'x509-svid', x5c: [a.der.toString('base64')] };
+/** Another authority than `entry`, so that it shows when it is not passed over. */
+const other = { ...entry, x5c: [rsa.der.toString('base64')] };
 const decoded = (keys: unknown, more: object = {}) => decodeBundle('a.test', { keys, ...more });
 
 describe('trust bundle', () => {
@@ -52,20 +54,29 @@ describe('trust bundle', () => {
   });
 
   const passedOver: Record<string, unknown> = {
-    'unknown kty': { ...entry, kty: 'FOO' },
-    'no kty': { use: 'x509-svid', x5c: entry.x5c },
-    'unknown use': { ...entry, use: 'sig' },
-    'use in upper case': { ...entry, use: 'X509-SVID' },
-    'no use': { kty: 'EC', x5c: entry.x5c },
+    'unknown kty': { ...other, kty: 'FOO' },
+    'no kty': { use: 'x509-svid', x5c: other.x5c },
+    'unknown use': { ...other, use: 'sig' },
+    'use in upper case': { ...other, use: 'X509-SVID' },
+    'no use': { kty: 'EC', x5c: other.x5c },
     'JWT key': { kty: 'EC', use: 'jwt-svid', kid: '1', crv: 'P-256', x: 'x', y: 'y' },
     'no x5c': { kty: 'EC', use: 'x509-svid' },
-    'empty x5c': { ...entry, x5c: [] },
+    'empty x5c': { ...other, x5c: [] },
   };
   for (const [what, key] of Object.entries(passedOver)) {
     it(`passes over an entry with ${what}, and keeps the others`, () => {
       expect(decoded([key, entry]).authorities).to.deep.equal([a.der]);
     });
   }
+
+  it('takes up to 256 keys, and a sequence of 0', () => {
+    expect(
+      decoded(
+        Array.from({ length: 256 }, () => entry),
+        { spiffe_sequence: 0 },
+      ).authorities,
+    ).to.have.lengthOf(1);
+  });
 
   it('takes the first of several x5c (X509-SVID §6.2)', () => {
     expect(decoded([{ ...entry, x5c: [...entry.x5c, 'x'] }]).authorities).to.deep.equal([a.der]);

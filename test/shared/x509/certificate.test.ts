@@ -15,7 +15,6 @@ import {
   oid,
   seq,
   set,
-  tlv,
   utcOrGeneralTime,
   utf8,
 } from '../../../shared/x509/der-writer.ts';
@@ -114,7 +113,9 @@ describe('certificate', () => {
 
   it('may have unique identifiers, which are passed over', () => {
     const ids = Buffer.concat([contextPrimitive(1, raw('00 01')), contextPrimitive(2, raw('00 01'))]);
-    expect(readCertificate(certificate({ tail: ids })).serial).to.equal('05');
+    for (const version of [1, 2]) {
+      expect(readCertificate(certificate({ version: context(0, integer(version)), tail: ids })).serial).to.equal('05');
+    }
   });
 
   it('tells unknown critical extensions, and no others', () => {
@@ -133,6 +134,10 @@ describe('certificate', () => {
   });
 });
 
+const threeParts = seq(oid(OID.sha256WithRsa), nil(), nil());
+/** One more element inside of the outer SEQUENCE. */
+const withFourth = (der: Buffer): Buffer => seq(der.subarray(4), nil());
+const uriConstraint = seq(context(0, seq(contextPrimitive(6, Buffer.from('a')))));
 const explicitFalse = seq(oid('1.2.3'), bool(false), octets(nil()));
 const many = <T>(count: number, make: (i: number) => T): T[] => Array.from({ length: count }, (_, i) => make(i));
 
@@ -140,7 +145,8 @@ describe('certificate that is not well formed', () => {
   const refused: Record<string, Buffer> = {
     'no bytes': Buffer.alloc(0),
     'bytes behind': Buffer.concat([certificate(), nil()]),
-    'a fourth part': seq(seq(), algorithm, bits(nil()), nil()),
+    'a fourth part': withFourth(certificate()),
+    'an algorithm with a third part': certificate({ inner: threeParts, outer: threeParts }),
     'version 1 written out': certificate({ version: context(0, integer(0)) }),
     'version 4': certificate({ version: context(0, integer(3)) }),
     'two versions': certificate({ version: context(0, integer(2), integer(2)) }),
@@ -155,6 +161,9 @@ describe('certificate that is not well formed', () => {
     'serial 0': certificate({ serial: integer(0) }),
     'a negative serial': certificate({ serial: raw('02 01 80') }),
     'a serial of 21 octets': certificate({ serial: integer(Buffer.alloc(20, 0xff)) }),
+    'a serial of 20 octets and one for the sign': certificate({
+      serial: integer(Buffer.from(`80${'00'.repeat(19)}`, 'hex')),
+    }),
     'an empty issuer': certificate({ issuer: seq() }),
     'an issuer with an empty part': certificate({ issuer: seq(set()) }),
     'an issuer that is no name': certificate({ issuer: seq(nil()) }),
@@ -166,6 +175,11 @@ describe('certificate that is not well formed', () => {
     'a key that is no key': certificate({ spki: seq(nil()) }),
     'something behind the key': certificate({ spki: seq(algorithm, bits(nil()), nil()) }),
     'a signature with unused bits': certificate({ signature: bits(Buffer.from([0x80]), 7) }),
+    'unique identifiers in version 1': certificate({
+      version: Buffer.alloc(0),
+      tail: contextPrimitive(1, raw('00 01')),
+    }),
+    'two lists of extensions': certificate({ tail: context(3, seq(extension('1.2.3', false, nil())), seq()) }),
     'something behind the extensions': certificate({
       tail: Buffer.concat([context(3, seq(extension('1.2.3', false, nil()))), nil()]),
     }),
@@ -178,6 +192,8 @@ describe('certificate that is not well formed', () => {
     'cA as 01': withValue(OID.basicConstraints, seq(raw('01 01 01'))),
     'a path length without cA': withValue(OID.basicConstraints, seq(integer(1))),
     'a negative path length': withValue(OID.basicConstraints, seq(bool(true), raw('02 01 ff'))),
+    'a third value in basicConstraints': withValue(OID.basicConstraints, seq(bool(true), integer(1), nil())),
+    'something behind the name constraints': withValue(OID.nameConstraints, Buffer.concat([uriConstraint, nil()])),
     'something behind basicConstraints': withValue(OID.basicConstraints, Buffer.concat([seq(), nil()])),
     'a key usage without bits': withValue(OID.keyUsage, bits(Buffer.alloc(0))),
     'a key usage with a trailing zero bit': withValue(OID.keyUsage, raw('03 02 06 80')),
@@ -196,7 +212,7 @@ describe('certificate that is not well formed', () => {
     'a key identifier that is no octet string': withValue(OID.subjectKeyIdentifier, nil()),
     'empty name constraints': withValue(OID.nameConstraints, seq()),
     'an indefinite length': Buffer.concat([raw('30 80'), certificate().subarray(4), raw('00 00')]),
-    'more bytes than any certificate': tlv(0x30, Buffer.alloc(70_000)),
+    'more bytes than any certificate': Buffer.concat([raw('30 83 01 11 70'), Buffer.alloc(70_000)]),
   };
   for (const [what, der] of Object.entries(refused)) {
     it(`is refused: ${what}`, () => {
@@ -214,6 +230,9 @@ describe('certificate that is not well formed', () => {
         .otherNames,
     ).to.equal(256);
     expect(readCertificate(withValue(OID.basicConstraints, seq(bool(true), integer(0)))).pathLength).to.equal(0);
+    expect(readCertificate(withValue(OID.nameConstraints, uriConstraint)).uriNameConstraints?.permitted).to.deep.equal([
+      'a',
+    ]);
   });
 
   it('is refused wherever it is cut off', () => {

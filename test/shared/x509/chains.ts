@@ -59,6 +59,21 @@ export function withRootSent(): Chain {
   return { chain: [...authority.svid().chainDer, authority.der], root: authority.der };
 }
 
+/** The leaf is signed by the key of the intermediate, and names another issuer. */
+export function namesApart(): Chain {
+  const authority = root();
+  const keys = makeKeys();
+  const named = createTestAuthority({ trustDomain: 'a.test', subject: 'another', keys });
+  return { chain: [...named.svid().chainDer, authority.intermediate({ keys }).der], root: authority.der };
+}
+
+/** The trusted root has the key that signed, under another name than the leaf says. */
+export function renamedRoot(): Chain {
+  const authority = root();
+  const renamed = root({ subject: 'another', keys: authority.keys });
+  return { chain: authority.svid().chainDer, root: renamed.der };
+}
+
 export function signedByLeaf(): Chain {
   const authority = root();
   const thief = makeKeys();

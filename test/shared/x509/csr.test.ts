@@ -111,6 +111,11 @@ describe('CSR', () => {
     ).to.deep.equal(['1.2.3']);
   });
 
+  it('may have up to 32 attributes', () => {
+    const attributes = Array.from({ length: 32 }, (_, i) => seq(oid(`1.2.3.${i}`), set(nil())));
+    expect(parseCsr(csr(attributes)).uriNames).to.deep.equal([]);
+  });
+
   it('may have a subject and other attributes, which are passed over', () => {
     const password = seq(oid('1.2.840.113549.1.9.7'), set(utf8('x')));
     const parsed = parseCsr(csr([password, request(names(uri(ID)))], { subject: commonName('web') }));
@@ -172,6 +177,8 @@ describe('CSR that is not well formed', () => {
       algorithm,
       bits(Buffer.from('x')),
     ),
+    'a fourth part': seq(good.subarray(3), nil()),
+    'an attribute with a third part': csr([seq(oid('1.2.3'), set(nil()), nil())]),
     'an attribute that is none': csr([nil()]),
     'an empty request for extensions': csr([seq(oid(OID.extensionRequest), set())]),
     'a request without extensions': csr([request()]),

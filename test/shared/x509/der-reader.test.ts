@@ -36,6 +36,7 @@ describe('DER reader', () => {
     'the indefinite form': '04 80 00 00',
     'a long form that fits the short one': '04 81 01 00',
     'a long form with a leading zero': `04 82 00 80 ${'00'.repeat(128)}`,
+    'the indefinite form before 128 octets': `04 80 ${'00'.repeat(128)}`,
     'a length of four octets': '04 84 00 00 00 01 00',
     'the reserved length ff': '04 ff 00',
     'a length of 2^24 - 1': '04 83 ff ff ff 00',
@@ -49,8 +50,8 @@ describe('DER reader', () => {
   }
 
   it('refuses high tag numbers even when asked to skip', () => {
-    expect(() => reader('1f 04 00').skip()).to.throw(DerError);
-    expect(() => reader('bf 04 00').element()).to.throw(DerError);
+    expect(() => reader('1f 01 00').skip()).to.throw(DerError);
+    expect(() => reader('bf 01 00').element()).to.throw(DerError);
   });
 
   it('refuses to skip where nothing is left', () => {
@@ -70,6 +71,7 @@ describe('DER reader', () => {
   });
 
   it('bounds size and depth', () => {
+    expect(new DerReader(Buffer.alloc(64 * 1024)).atEnd).to.equal(false);
     expect(() => new DerReader(Buffer.alloc(64 * 1024 + 1))).to.throw(DerError, 'large');
     const deep = (levels: number): Buffer => (levels === 0 ? tlv(TAG.null) : seq(deep(levels - 1)));
     let at = new DerReader(deep(40));

@@ -46,7 +46,7 @@ describe('small integer', () => {
   refusesAll((reader) => readSmallInteger(reader), {
     'no octets': '0200',
     'a leading zero': '02020001',
-    'a negative one': '0201ff',
+    'a negative one': '020180',
     '2^31': '02050080000000',
     '2^32 and more': '02050100000000',
     'nine octets': '0209010000000000000000',
@@ -113,6 +113,7 @@ describe('time', () => {
 
   it('turns the century at 50 in UTCTime (RFC 5280 §4.1.2.5.1)', () => {
     expect(timeOf('500101000000Z', TAG.utcTime)).to.equal(Date.UTC(1950, 0, 1));
+    expect(timeOf('20500101000000Z', TAG.generalizedTime)).to.equal(Date.UTC(2050, 0, 1));
     expect(timeOf('491231235959Z', TAG.utcTime)).to.equal(Date.UTC(2049, 11, 31, 23, 59, 59));
   });
 
@@ -141,6 +142,9 @@ describe('time', () => {
     '240132000000Z',
     '230229000000Z',
     '240431000000Z',
+    '240631000000Z',
+    '240931000000Z',
+    '241131000000Z',
     '24010100000 Z',
     '-40101000000Z',
     '24010100000\xb2Z',

@@ -64,7 +64,7 @@ describe('kind of a key', () => {
     const even = modulusOf(2048);
     even[even.length - 1] = 0xfe;
     expect(keyKindOf(rsa(even, 65537)).kind).to.equal('unsupported');
-    expect(keyKindOf(rsa(modulusOf(2048), 3)).kind).to.equal('RSA');
+    for (const exponent of [3, 2n ** 32n - 1n]) expect(keyKindOf(rsa(modulusOf(2048), exponent)).kind).to.equal('RSA');
   });
 
   it('is unsupported for compressed points and explicit curves, which no two readers take alike', () => {
@@ -93,7 +93,20 @@ describe('kind of a key', () => {
     for (const der of [Buffer.alloc(0), seq(), Buffer.concat([spkiOf(makeKeys().publicKey), Buffer.from([0])])]) {
       expect(() => keyKindOf(der)).to.throw(DerError);
     }
-    expect(() => keyKindOf(seq(seq(oid(OID.rsaEncryption), nil()), bits(Buffer.from('x'))))).to.throw(DerError);
+    const rsaKey = (key: Buffer) => seq(seq(oid(OID.rsaEncryption), nil()), bits(key));
+    expect(keyKindOf(rsaKey(seq(integer(7), integer(3)))).kind).to.equal('RSA');
+    for (const key of [
+      Buffer.from('x'),
+      seq(integer(7), integer(3), nil()),
+      Buffer.concat([seq(integer(7), integer(3)), nil()]),
+    ]) {
+      expect(() => keyKindOf(rsaKey(key))).to.throw(DerError);
+    }
+    const point = bits(spkiOf(makeKeys().publicKey).subarray(-65));
+    const curve = seq(oid(OID.ecPublicKey), oid(OID.p256));
+    expect(keyKindOf(seq(curve, point)).kind).to.equal('P-256');
+    expect(() => keyKindOf(seq(curve, point, nil()))).to.throw(DerError);
+    expect(() => keyKindOf(seq(seq(oid(OID.ecPublicKey), oid(OID.p256), nil()), point))).to.throw(DerError);
   });
 });
 

@@ -1,6 +1,6 @@
 import { expect } from 'chai';
 import { DerError, DerReader } from '../../../shared/x509/der-reader.ts';
-import { context, contextPrimitive, integer, seq } from '../../../shared/x509/der-writer.ts';
+import { context, contextPrimitive, seq } from '../../../shared/x509/der-writer.ts';
 import { NAME_FORM } from '../../../shared/x509/general-names.ts';
 import { permits, readNameConstraints } from '../../../shared/x509/name-constraints.ts';
 
@@ -63,6 +63,7 @@ describe('name constraints on other forms', () => {
 
   it('leave names of other forms alone', () => {
     expect(permits(dns, { ...named('spiffe://a.test/x'), otherNameForms: [NAME_FORM.ipAddress] })).to.equal(true);
+    expect(permits(dns, named('urn:no-host')), 'not even a host is asked for').to.equal(true);
   });
 
   it('on directory names refuse a subject', () => {
@@ -82,12 +83,16 @@ describe('name constraints extension', () => {
     });
   });
 
+  it('may have 64 subtrees', () => {
+    expect(read(seq(context(0, ...Array.from({ length: 64 }, () => seq(uri('a')))))).permitted).to.have.lengthOf(64);
+  });
+
   const refused: Record<string, Buffer> = {
     'nothing in it': seq(),
     'an empty part': seq(context(0)),
     'the parts in the wrong order': seq(context(1, seq(uri('a'))), context(0, seq(uri('a')))),
     'a minimum': seq(context(0, seq(uri('a'), contextPrimitive(0, Buffer.from([1]))))),
-    'something behind': Buffer.concat([seq(context(0, seq(uri('a')))), integer(1)]),
+    'a third part': seq(context(0, seq(uri('a'))), context(2, seq(uri('a')))),
     'too many subtrees': seq(context(0, ...Array.from({ length: 65 }, () => seq(uri('a'))))),
     'a name that is not ASCII': seq(context(0, seq(contextPrimitive(6, Buffer.from([0xe4]))))),
   };

@@ -39,6 +39,10 @@ describe('object identifier', () => {
     expect(oid('2.5.29.17').toString('hex')).to.equal('0603551d11');
   });
 
+  it('may have up to 64 octets', () => {
+    expect(read(`0640${'2a'.repeat(64)}`)).to.match(/^1\.2(\.42){63}$/);
+  });
+
   const refused: Record<string, string> = {
     'no octets': '0600',
     'an arc with leading zeros': '06028001',

@@ -8,7 +8,9 @@ import {
   forged,
   future,
   leaf,
+  namesApart,
   past,
+  renamedRoot,
   root,
   rootPathLength,
   signedByLeaf,
@@ -80,6 +82,8 @@ export const BROKEN_PATHS: readonly ChainCase[] = [
     code: 'peer_untrusted',
     make: () => ({ chain: leaf().chain, root: root().der }),
   },
+  { name: 'names that do not chain', code: 'peer_untrusted', make: namesApart },
+  { name: 'a root of the same key with another name', code: 'peer_untrusted', make: renamedRoot },
   { name: 'a leaf signed by a leaf', code: 'peer_chain_invalid', make: signedByLeaf, silent: SIGNATURES_ONLY },
   {
     name: 'an intermediate with cA false',

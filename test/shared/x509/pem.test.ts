@@ -34,6 +34,7 @@ describe('PEM', () => {
     nothing: '',
     'white space only': ' \n',
     'text in front': `subject=x\n${pem}`,
+    'text in place of the first boundary': pem.replace(begin, 'x'.repeat(begin.length)),
     'text between': `${pem}# comment\n${pem}`,
     'text behind': `${pem}x`,
     'another label': encodePem('CERTIFICATE REQUEST', der),

@@ -39,6 +39,14 @@ describe('signature algorithms', () => {
     'PSS with empty parameters, which mean SHA-1': scheme(OID.rsaPss, seq()),
     'PSS with SHA-1': pss('1.3.14.3.2.26', '1.3.14.3.2.26', 20),
     'PSS with two hashes': pss(OID.sha256, OID.sha384, 32),
+    'PSS with another mask': scheme(
+      OID.rsaPss,
+      seq(context(0, hash(OID.sha256)), context(1, seq(oid('1.2.3'), hash(OID.sha256))), context(2, integer(32))),
+    ),
+    'PSS with a mask without hash, which means SHA-1': scheme(
+      OID.rsaPss,
+      seq(context(0, hash(OID.sha256)), context(1, seq(oid(OID.mgf1))), context(2, integer(32))),
+    ),
     'PSS without salt': pss(OID.sha256, OID.sha256, 0),
     'PSS with a long salt': pss(OID.sha256, OID.sha256, 64),
     'PSS with another trailer': pss(OID.sha256, OID.sha256, 32, context(3, integer(2))),

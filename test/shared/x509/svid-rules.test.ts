@@ -2,6 +2,8 @@ import { expect } from 'chai';
 import { Refusal } from '../../../shared/errors/refusal.ts';
 import { readCertificate } from '../../../shared/x509/certificate.ts';
 import { DerError } from '../../../shared/x509/der-reader.ts';
+import { bits, nil, oid, seq } from '../../../shared/x509/der-writer.ts';
+import { OID } from '../../../shared/x509/oids.ts';
 import { checkSvidLeaf, LEAF_RULES } from '../../../shared/x509/svid-rules.ts';
 import { createTestAuthority } from '../../support/test-authority.ts';
 import { BROKEN_PATHS } from './path-cases.ts';
@@ -30,6 +32,14 @@ describe('rules for the leaf of an SVID', () => {
       expect(details).to.include(`rule: ${name}`);
     });
   }
+
+  it('refuse a key that cannot be read as what it says it is', () => {
+    const leaf = readCertificate(createTestAuthority({ trustDomain: 'a.test' }).svid().chainDer[0]!);
+    const spki = seq(seq(oid(OID.rsaEncryption), nil()), bits(Buffer.from('x')));
+    expect(() => checkSvidLeaf({ ...leaf, spki }))
+      .to.throw(Refusal)
+      .with.property('code', 'peer_algorithm_forbidden');
+  });
 
   it('give the SPIFFE ID of a good leaf', () => {
     const { chainDer } = createTestAuthority({ trustDomain: 'a.test' }).svid();
