@@ -5,8 +5,6 @@
  */
 import { Counter, Gauge, Histogram, type Metric } from '../../shared/metrics/metrics.ts';
 
-export type Direction = 'inbound' | 'outbound';
-
 export class IdentityMetrics {
   readonly certificateExpiry = new Gauge(
     'sidecar_certificate_expiry_timestamp_seconds',
@@ -60,6 +58,7 @@ export class IdentityMetrics {
     'Mutual TLS handshakes with peers, by direction and result: ok, or the code of the refusal.',
     ['direction', 'result'],
   );
+  readonly ready = new Gauge('sidecar_ready', '1 when /readyz answers 200, else 0.');
   readonly refusals = new Counter(
     'sidecar_refusals_total',
     'Everything this sidecar refused or could not carry, by code.',
@@ -74,17 +73,7 @@ export class IdentityMetrics {
     this.#buildInfo.set([version, process.version], 1);
   }
 
-  handshakeDone(direction: Direction): void {
-    this.handshakes.inc([direction, 'ok']);
-  }
-
-  /** @param code from the table of refusals */
-  handshakeRefused(direction: Direction, code: string): void {
-    this.handshakes.inc([direction, code]);
-    this.refusals.inc([code]);
-  }
-
   all(): readonly Metric[] {
-    return Object.values(this).concat(this.#buildInfo) as Metric[];
+    return [...(Object.values(this) as Metric[]), this.#buildInfo];
   }
 }
