@@ -53,8 +53,9 @@ export class ApiServer {
   readonly #options: ApiServerOptions;
   readonly #server: Server;
   readonly #connections: ConnectionLimit;
-  /** The answer that is being made on a connection, if any. */
-  readonly #open = new WeakMap<Socket, ServerResponse>();
+  /** The latest answer of each connection. */
+  readonly #latest = new WeakMap<Socket, ServerResponse>();
+  readonly #answeredByHand = new WeakSet<Socket>();
   #draining = false;
 
   constructor(options: ApiServerOptions) {
@@ -103,7 +104,7 @@ export class ApiServer {
   async #answer(request: IncomingMessage, response: ServerResponse): Promise<void> {
     const { calls, randomness, metrics } = this.#options;
     const { socket } = request;
-    this.#open.set(socket, response);
+    this.#latest.set(socket, response);
     const exchange: Exchange = {
       request,
       response,
@@ -117,7 +118,7 @@ export class ApiServer {
       name = call.name;
       await call.answer(exchange);
     } catch (thrown) {
-      if (this.#open.get(socket) !== response) return; // answered by hand already
+      if (this.#answeredByHand.has(socket)) return;
       this.#refuse(exchange, name, asRefusal(thrown, 'citadel_internal'));
     }
     metrics.requests.inc([name, String(response.statusCode)]);
@@ -151,15 +152,19 @@ export class ApiServer {
 
   #onUnreadable(error: NodeJS.ErrnoException, socket: Socket): void {
     const refusal = refusalOf(error);
-    const open = this.#open.get(socket);
-    const begun = open?.headersSent && !open.writableFinished;
-    if (!refusal || begun || !socket.writable) return void socket.destroy();
-    this.#refuseByHand(refusal, socket);
+    if (!refusal || !socket.writable || this.#hasBegun(socket)) socket.destroy();
+    else this.#refuseByHand(refusal, socket);
+  }
+
+  /** Is there an answer on its way already, or one that waits behind another (HTTP/1.1 pipelining)? */
+  #hasBegun(socket: Socket): boolean {
+    const latest = this.#latest.get(socket);
+    return latest !== undefined && !latest.writableFinished && (latest.headersSent || latest.socket === null);
   }
 
   #refuseByHand(refusal: Refusal, socket: Socket): void {
     const requestId = requestIdOf(undefined, this.#options.randomness);
-    this.#open.delete(socket);
+    this.#answeredByHand.add(socket);
     this.#options.refusals.note('request_refused', refusal, { call: 'none', requestId, address: addressOf(socket) });
     this.#options.metrics.requests.inc(['none', String(refusal.status)]);
     answerByHand(socket, refusal, requestId, this.#options.clock);

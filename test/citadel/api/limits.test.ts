@@ -166,6 +166,27 @@ describe('the limits of the API', () => {
     });
   }
 
+  it('answers requests that come at once in their order, refused ones too', async () => {
+    await using api = await ApiUnderTest.start();
+    const caller = await api.raw();
+    const refused = `${HEAD}content-length: 2\r\n\r\n[]`;
+    const fine = 'GET /v1/bundle HTTP/1.1\r\nhost: localhost\r\n\r\n';
+    caller.socket.write(refused + fine + refused + fine.replace('bundle', 'nowhere'));
+    const text = await caller.until('route_unknown');
+    expect(text.match(/HTTP\/1\.1 \d+/g)?.map((line) => line.slice(9))).to.deep.equal(['400', '200', '400', '404']);
+  });
+
+  it('cuts a connection that turns to garbage while answers wait, instead of answering out of turn', async () => {
+    const held = Promise.withResolvers<never>();
+    await using api = await ApiUnderTest.start({ issue: () => held.promise });
+    const caller = await api.raw();
+    caller.socket.write(
+      `${HEAD}content-length: 11\r\n\r\n{"csr":"x"}GET /v1/bundle HTTP/1.1\r\nhost: localhost\r\n\r\ngarbage\r\n\r\n`,
+    );
+    await caller.closed;
+    expect(caller.received).to.equal('');
+  });
+
   it('never mixes a second answer into one that has begun', async () => {
     await using api = await ApiUnderTest.start();
     const caller = await api.raw();

@@ -29,7 +29,18 @@ describe('the clock', () => {
     const draws = Array.from({ length: 10_000 }, () => systemRandomness.draw());
     expect(draws.every((draw) => draw >= 0 && draw < 1)).to.equal(true);
     expect(draws.reduce((sum, draw) => sum + draw) / draws.length).to.be.closeTo(0.5, 0.05);
-    expect(systemRandomness.bytes(16)).to.have.length(16);
+  });
+
+  it('gives strong bytes in any number, and never the same twice', () => {
+    const seen = new Set<string>();
+    for (const count of [16, 64, 65, 5000, 16]) {
+      for (let at = 0; at < 600; at++) seen.add(systemRandomness.bytes(count).toString('hex'));
+    }
+    expect(seen).to.have.length(3000);
+    expect(systemRandomness.bytes(0)).to.have.length(0);
+    const bytes = Buffer.concat(Array.from({ length: 4000 }, () => systemRandomness.bytes(16)));
+    const bits = bytes.reduce((sum, byte) => sum + byte.toString(2).replaceAll('0', '').length, 0);
+    expect(bits / (bytes.length * 8)).to.be.closeTo(0.5, 0.01);
   });
 });
 
