@@ -72,12 +72,10 @@ describe('Dockerfile', () => {
 
   it('exposes the ports that the programs listen on by default', () => {
     const citadel = readCitadelSettings('');
-    const sidecar = readSidecarSettings(
-      'citadel: { url: "https://citadel:15012", caFile: root.pem }\ntokenFile: token\n',
-    );
+    const sidecar = readSidecarSettings(readFileSync(path.join(ROOT, 'manifests/samples/orders/sidecar.yaml'), 'utf8'));
     expect(image.ports).to.have.members([
       ...[citadel.api.listen, citadel.health.listen].map(portOf),
-      15_006,
+      ...sidecar.inbound.map(({ listen }) => portOf(listen)),
       ...[sidecar.metrics.listen, sidecar.health.listen].map(portOf),
     ]);
   });

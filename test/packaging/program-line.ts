@@ -5,12 +5,14 @@
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
+import type { z } from 'zod';
 import { CITADEL } from '../../citadel/cli/program.ts';
 import { CITADEL_SETTINGS, type CitadelSettings } from '../../citadel/config.ts';
 import { type DevIssuerSettings, devIssuerSpec } from '../../citadel/dev-issuer/settings.ts';
 import { readCommandLine } from '../../shared/cli/command-line.ts';
 import { loadSettings } from '../../shared/config/load-settings.ts';
 import type { SettingsSpec } from '../../shared/config/settings.ts';
+import { SettingsProblems } from '../../shared/config/settings-problems.ts';
 import { SIDECAR } from '../../sidecar/cli/program.ts';
 import { SIDECAR_SETTINGS, type SidecarSettings } from '../../sidecar/config.ts';
 
@@ -45,15 +47,15 @@ export function portOf(address: string): number {
   return Number(address.slice(address.lastIndexOf(':') + 1));
 }
 
-function load<Spec extends Parameters<typeof loadSettings>[0]>(
-  spec: Spec,
-  text: string,
-): ReturnType<typeof loadSettings<Spec extends SettingsSpec<infer Schema> ? Schema : never>> {
+/** @throws {Error} that lists every problem */
+function load<Schema extends z.ZodObject>(spec: SettingsSpec<Schema>, text: string): z.output<Schema> {
   const folder = mkdtempSync(path.join(tmpdir(), 'sallyport-'));
   try {
     const file = path.join(folder, 'settings.yaml');
     writeFileSync(file, text);
-    return loadSettings(spec, { file, environment: {} }) as never;
+    return loadSettings(spec, { file, environment: {} });
+  } catch (error) {
+    throw error instanceof SettingsProblems ? new Error(error.problems.join('\n'), { cause: error }) : error;
   } finally {
     rmSync(folder, { recursive: true });
   }
