@@ -74,7 +74,10 @@ describe('DER reader', () => {
     expect(new DerReader(Buffer.alloc(64 * 1024)).atEnd).to.equal(false);
     expect(() => new DerReader(Buffer.alloc(64 * 1024 + 1))).to.throw(DerError, 'large');
     const deep = (levels: number): Buffer => (levels === 0 ? tlv(TAG.null) : seq(deep(levels - 1)));
-    let at = new DerReader(deep(40));
+    let at = new DerReader(deep(16));
+    for (let level = 0; level < 16; level += 1) at = at.enter(TAG.sequence);
+    at.skip(TAG.null);
+    at = new DerReader(deep(40));
     const dive = () => {
       for (;;) at = at.enter(TAG.sequence);
     };

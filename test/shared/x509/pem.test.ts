@@ -44,6 +44,8 @@ describe('PEM', () => {
     'another end': pem.replace('END CERTIFICATE', 'END X'),
     'an empty block': `${begin}\n${end}\n`,
     'a block on one line': `${begin}AAAA${end}`,
+    'an end on the line of the text': `${begin}\nAAAA${end}\n`,
+    'text on the line of the beginning': `${begin}AAAA\n${end}\n`,
     'headers inside': pem.replace(`${begin}\n`, `${begin}\nProc-Type: 4,ENCRYPTED\n\n`),
     'characters that are not base64': `${begin}\nAA*A\n${end}\n`,
     base64url: `${begin}\nAA-_\n${end}\n`,

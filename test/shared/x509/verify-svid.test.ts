@@ -121,6 +121,27 @@ describe('verification of an SVID', () => {
     expect(decision(() => verifySvid(rolled.svid().chainDer, trust, now))).to.equal('accepted');
   });
 
+  it('holds name constraints against every name below but those of self-issued intermediates (RFC 5280 §6.1.3)', () => {
+    const authority = createTestAuthority({ trustDomain: 'a.test' });
+    const bound = authority.intermediate({ subject: 'bound', nameConstraints: { permitted: ['a.test'] } });
+    const foreign = { uris: ['spiffe://b.test'] };
+    const decide = (chain: readonly Buffer[]) =>
+      decision(() => verifySvid(chain, anchorsOf([authority.bundle()]), now));
+    expect(decide(bound.intermediate(foreign).svid().chainDer)).to.equal('peer_name_not_permitted');
+    expect(decide(bound.intermediate({ ...foreign, subject: 'bound' }).svid().chainDer)).to.equal('accepted');
+    const other = createTestAuthority({ trustDomain: 'a.test', nameConstraints: { permitted: ['b.test'] } });
+    const selfIssuedLeaf = other.svid({ subject: 'a.test root' }).chainDer;
+    expect(decision(() => verifySvid(selfIssuedLeaf, anchorsOf([other.bundle()]), now))).to.equal(
+      'peer_name_not_permitted',
+    );
+  });
+
+  it('takes a chain of eight certificates', () => {
+    const authority = createTestAuthority({ trustDomain: 'a.test' });
+    const lowest = Array.from({ length: 7 }).reduce<typeof authority>((above) => above.intermediate(), authority);
+    expect(verifySvid(lowest.svid().chainDer, anchorsOf([authority.bundle()]), now).path).to.have.lengthOf(8);
+  });
+
   it('refuses more than eight certificates without looking at them', () => {
     const garbage = Array.from({ length: 9 }, () => Buffer.from('x'));
     expect(decision(() => verifySvid(garbage, anchorsOf([]), now))).to.equal('peer_chain_invalid');
