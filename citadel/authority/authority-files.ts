@@ -82,8 +82,9 @@ export async function readRootKeyText(directory: string): Promise<NamedText | un
 /** @throws {Refusal} file_permissions_open before the content is read */
 export async function readKeyText(file: string): Promise<NamedText> {
   const { mode, uid } = await stat(file).catch((error: unknown) => unreadable(file, error));
-  if (isOpen(mode, uid))
+  if (isOpenToOthers(mode, uid, process.geteuid?.() ?? uid)) {
     throw new Refusal('file_permissions_open', `${file} has mode ${(mode & 0o777).toString(8).padStart(4, '0')}`);
+  }
   return readText(file);
 }
 
@@ -91,9 +92,9 @@ export async function readKeyText(file: string): Promise<NamedText> {
  * Others may not read a key. One exception, the same that PostgreSQL makes: a file of root that we read as a member
  * of its group, because that is how Kubernetes mounts a secret for a process that is not root (fsGroup).
  */
-function isOpen(mode: number, owner: number): boolean {
-  const bySecretMount = owner === 0 && process.geteuid?.() !== 0;
-  return (mode & (bySecretMount ? 0o037 : 0o077)) !== 0;
+export function isOpenToOthers(mode: number, owner: number, self: number): boolean {
+  const asGroup = owner === 0 && self !== 0;
+  return (mode & (asGroup ? 0o037 : 0o077)) !== 0;
 }
 
 async function readText(file: string): Promise<NamedText> {

@@ -3,15 +3,16 @@
  * leaf, made as any other, that two independent verifiers must accept. The trial's private key is thrown away at once
  * and the certificate never leaves this function.
  */
-import { generateKeyPairSync } from 'node:crypto';
+import { createPublicKey, generateKeyPairSync, type KeyObject } from 'node:crypto';
 import type { Randomness } from '../../shared/clock/clock.ts';
 import { Refusal, type RefusalCode } from '../../shared/errors/refusal.ts';
 import type { Certificate } from '../../shared/x509/certificate.ts';
+import { keyKindOf } from '../../shared/x509/key-kind.ts';
 import { anchorsOf } from '../../shared/x509/trust-anchors.ts';
 import { verifySvid } from '../../shared/x509/verify-svid.ts';
 import { type Authority, type AuthorityMaterial, createAuthority } from './authority.ts';
 import { pkijsVerdict, type Verdict } from './pkijs-verdict.ts';
-import { softwareSigner } from './software-signer.ts';
+import { isSigningKey } from './software-signer.ts';
 
 export interface ChainContext {
   readonly trustDomain: string;
@@ -27,12 +28,17 @@ interface ChainRule {
 }
 
 const RULES: readonly ChainRule[] = [
+  // Whoever verifies our certificates must know the algorithm.
+  {
+    code: 'authority_key_unsupported',
+    broken: ({ signing, files }) =>
+      isSigningKey(signing.spki) ? undefined : `${files.certificate}: ${keyKindOf(signing.spki).kind}`,
+  },
+  // Else nothing that we sign would verify.
   {
     code: 'authority_key_mismatch',
     broken: ({ signing, privateKey, files }) =>
-      softwareSigner(privateKey).spki.equals(signing.spki)
-        ? undefined
-        : `${files.key} does not belong to ${files.certificate}`,
+      publicSpki(privateKey).equals(signing.spki) ? undefined : `${files.key} does not belong to ${files.certificate}`,
   },
   // SPIFFE X509-SVID §4.1, §4.3; RFC 5280 §4.2.1.9.
   {
@@ -98,6 +104,10 @@ function ownVerdict(chain: readonly Buffer[], authority: Authority, now: number)
     if (error instanceof Refusal) return [error.code, error.detail].filter((part) => part !== '').join(' ');
     return error instanceof Error ? error.message : String(error);
   }
+}
+
+function publicSpki(privateKey: KeyObject): Buffer {
+  return createPublicKey(privateKey).export({ type: 'spki', format: 'der' });
 }
 
 /** Looks at the signing certificate, the path above it and the root, in this order. */

@@ -6,6 +6,7 @@
 import { access, constants, open } from 'node:fs/promises';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
+import { MessageChannel } from 'node:worker_threads';
 import { type Clock, pause } from '../../shared/clock/clock.ts';
 import { Refusal } from '../../shared/errors/refusal.ts';
 
@@ -34,6 +35,8 @@ export async function withFolderLock<Result>(
 }
 
 async function acquire(database: DatabaseSync, directory: string, clock: Clock): Promise<void> {
+  if (tryExclusive(database)) return;
+  using _ = stayAlive();
   const giveUpAt = clock.monotonic() + PATIENCE_MS;
   while (!tryExclusive(database)) {
     if (clock.monotonic() >= giveUpAt) throw new Refusal('authority_locked', directory);
@@ -49,6 +52,13 @@ function tryExclusive(database: DatabaseSync): boolean {
     if (error instanceof Error && 'errcode' in error && Number(error.errcode) === SQLITE_BUSY) return false;
     throw error;
   }
+}
+
+/** The clock's timers let a process end; one that waits here at its start must not. An open port keeps it alive. */
+function stayAlive(): Disposable {
+  const { port1 } = new MessageChannel();
+  port1.ref();
+  return { [Symbol.dispose]: () => port1.close() };
 }
 
 async function isWritable(directory: string): Promise<boolean> {

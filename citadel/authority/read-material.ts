@@ -38,9 +38,9 @@ export function readMaterial(texts: AuthorityTexts): AuthorityMaterial {
 export function readPrivateKey({ file, text }: NamedText): KeyObject {
   try {
     return createPrivateKey(text);
-  } catch (error) {
-    const code = (error as NodeJS.ErrnoException).code ?? '';
-    const reason = code === 'ERR_MISSING_PASSPHRASE' ? 'the key is encrypted' : 'not an unencrypted private key in PEM';
+  } catch {
+    // OpenSSL's own words name no cause that an operator would know.
+    const reason = /ENCRYPTED/.test(text) ? 'the key is encrypted' : 'not an unencrypted private key in PEM';
     throw new Refusal('authority_malformed', `${file}: ${reason}`);
   }
 }

@@ -5,7 +5,7 @@
 import { createPublicKey, type KeyObject, sign } from 'node:crypto';
 import { Refusal } from '../../shared/errors/refusal.ts';
 import { nil, oid, seq } from '../../shared/x509/der-writer.ts';
-import { keyKindOf } from '../../shared/x509/key-kind.ts';
+import { type KeyKind, keyKindOf } from '../../shared/x509/key-kind.ts';
 import { OID } from '../../shared/x509/oids.ts';
 import type { Signer } from './signer.ts';
 
@@ -27,10 +27,20 @@ export function softwareSigner(privateKey: KeyObject): Signer {
   return { publicKey, spki, algorithm, sign: (bytes) => sign(digest, bytes, privateKey) };
 }
 
+/** Whether an authority may have this key. @param spki SubjectPublicKeyInfo in DER */
+export function isSigningKey(spki: Buffer): boolean {
+  return schemeFor(keyKindOf(spki)) !== undefined;
+}
+
 function schemeOf(spki: Buffer): Scheme {
-  const { kind, bits } = keyKindOf(spki);
+  const kind = keyKindOf(spki);
+  const scheme = schemeFor(kind);
+  if (scheme === undefined) throw new Refusal('authority_key_unsupported', `${kind.kind} ${kind.bits}`);
+  return scheme;
+}
+
+function schemeFor({ kind, bits }: KeyKind): Scheme | undefined {
   if (kind === 'P-256') return ECDSA_SHA256;
   if (kind === 'P-384') return ECDSA_SHA384;
-  if (kind === 'RSA' && bits >= 2048 && bits <= 8192) return RSA_SHA256;
-  throw new Refusal('authority_key_unsupported', `${kind} ${bits}`);
+  return kind === 'RSA' && bits >= 2048 && bits <= 8192 ? RSA_SHA256 : undefined;
 }
