@@ -147,6 +147,19 @@ describe('citadel serve', () => {
     expect(await mesh.citadel.exited).to.deep.equal({ code: EXIT.ok.code, signal: null });
   });
 
+  it('cuts what is still arriving when the time to drain is over, and exits with 6', async () => {
+    await mesh.startCitadel();
+    const { connect } = await import('node:tls');
+    const ca = await readFile(mesh.plan.rootFile);
+    const socket = connect({ host: '127.0.0.1', port: mesh.plan.citadel.port, ca, servername: 'localhost' });
+    const head = 'POST /v1/acknowledgements HTTP/1.1\r\nhost: localhost\r\nexpect: 100-continue\r\n';
+    socket.write(`${head}authorization: Bearer x\r\ncontent-type: application/json\r\ncontent-length: 100\r\n\r\n`);
+    await new Promise((resolve) => socket.once('data', resolve)); // 100 Continue: the request has begun
+    socket.on('error', () => {}); // to be cut is what it is here for
+    mesh.citadel.child.kill('SIGTERM');
+    expect(await mesh.citadel.exited).to.deep.equal({ code: EXIT.drainCut.code, signal: null });
+  });
+
   it('issues from the same authority after a restart', async () => {
     await mesh.startCitadel();
     const answer = await client.certificate(token, csr());
