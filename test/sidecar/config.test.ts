@@ -1,0 +1,116 @@
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { expect } from 'chai';
+import { stringify } from 'yaml';
+import { loadSettings, SettingsProblems } from '../../shared/config/load-settings.ts';
+import { settingsKeys } from '../../shared/config/settings.ts';
+import { SIDECAR_SETTINGS, type SidecarSettings } from '../../sidecar/config.ts';
+
+const INBOUND = { listen: '0.0.0.0:15006', app: '127.0.0.1:8080' };
+const OUTBOUND = {
+  name: 'orders',
+  listen: '127.0.0.1:15101',
+  to: 'orders.shop.svc:15006',
+  peers: ['spiffe://cluster.local/ns/shop/sa/orders'],
+};
+
+function load(values: object, environment: Record<string, string> = {}): SidecarSettings {
+  const folder = mkdtempSync(join(tmpdir(), 'sallyport-test-'));
+  try {
+    const file = join(folder, 'sidecar.yaml');
+    writeFileSync(file, stringify(values));
+    return loadSettings(SIDECAR_SETTINGS, { file, environment });
+  } finally {
+    rmSync(folder, { recursive: true });
+  }
+}
+
+function problemsOf(values: object): readonly string[] {
+  try {
+    load(values);
+  } catch (error) {
+    if (error instanceof SettingsProblems) return error.problems;
+    throw error;
+  }
+  return [];
+}
+
+describe('the settings of the sidecar', () => {
+  it('need no more than one listener', () => {
+    const settings = load({ inbound: [INBOUND] });
+    expect(settings.inbound).to.deep.equal([{ ...INBOUND, name: 'app', protocol: 'http' }]);
+    expect(settings).to.deep.include({
+      trustDomain: 'cluster.local',
+      outbound: [],
+      admin: { listen: '127.0.0.1:15000' },
+    });
+    expect(settings.limits.drainSeconds).to.equal(30);
+  });
+
+  it('can come from the environment', () => {
+    const settings = load(
+      { inbound: [INBOUND] },
+      { SIDECAR__LIMITS__DRAIN_SECONDS: '5', SIDECAR__OUTBOUND: JSON.stringify([OUTBOUND]) },
+    );
+    expect(settings.limits.drainSeconds).to.equal(5);
+    expect(settings.outbound[0]).to.include({ name: 'orders' });
+  });
+
+  it('describe every key', () => {
+    for (const { path, description } of settingsKeys(SIDECAR_SETTINGS))
+      expect(description, path.join('.')).to.match(/^[A-Z].*\.$/);
+  });
+
+  const wrong: readonly (readonly [string, object, RegExp])[] = [
+    ['an admin port beyond loopback', { admin: { listen: '0.0.0.0:15000' } }, /admin.*loopback/],
+    [
+      'a way out that others than the app could use',
+      { outbound: [{ ...OUTBOUND, listen: '0.0.0.0:15101' }] },
+      /outbound.*loopback/,
+    ],
+    ['an app on another machine', { inbound: [{ ...INBOUND, app: '10.0.0.1:80' }] }, /inbound.*loopback/],
+    ['citadel without TLS', { citadel: { url: 'http://citadel:15012' } }, /citadel\.url/],
+    ['citadel under a path', { citadel: { url: 'https://citadel:15012/v1' } }, /citadel\.url/],
+    ['citadel with a password', { citadel: { url: 'https://a:b@citadel:15012' } }, /citadel\.url/],
+    ['a way out that expects nobody', { outbound: [{ ...OUTBOUND, peers: [] }] }, /peers/],
+    ['a peer that is no SPIFFE ID', { outbound: [{ ...OUTBOUND, peers: ['orders'] }] }, /peers.*SPIFFE ID/],
+    [
+      'a peer that is a whole trust domain',
+      { outbound: [{ ...OUTBOUND, peers: ['spiffe://cluster.local'] }] },
+      /peers.*SPIFFE ID/,
+    ],
+    ['a trust domain that is none', { trustDomain: 'Cluster.Local' }, /trustDomain/],
+    [
+      'two listeners on one port',
+      { inbound: [INBOUND, { ...INBOUND, name: 'second' }] },
+      /inbound\.1\.listen.*inbound\.0\.listen/,
+    ],
+    [
+      'a listener on the health port, by way of the wildcard',
+      { outbound: [{ ...OUTBOUND, listen: '127.0.0.1:15021' }] },
+      /health\.listen.*outbound\.0\.listen/,
+    ],
+    ['two listeners of one name', { inbound: [INBOUND, { ...INBOUND, listen: '0.0.0.0:15007' }] }, /inbound\.1\.name/],
+    ['a name that is no label', { inbound: [{ ...INBOUND, name: 'My App' }] }, /name/],
+    ['an address without a port', { inbound: [{ ...INBOUND, listen: '0.0.0.0' }] }, /host:port/],
+    ['a protocol that is not spoken', { inbound: [{ ...INBOUND, protocol: 'udp' }] }, /protocol/],
+    ['a key that does not exist', { inbound: [INBOUND], limit: {} }, /unknown key `limit`/],
+    ['nothing to carry', {}, /nothing/],
+  ];
+  for (const [what, values, problem] of wrong) {
+    it(`refuse ${what}`, () => {
+      const problems = problemsOf({ ...(what === 'nothing to carry' ? {} : { inbound: [INBOUND] }), ...values });
+      expect(problems.join('\n')).to.match(problem);
+      expect(problems).to.have.length(1);
+    });
+  }
+
+  it('let several listeners ask for any free port', () => {
+    const any = [
+      { ...INBOUND, listen: '127.0.0.1:0' },
+      { ...INBOUND, name: 'second', listen: '127.0.0.1:0' },
+    ];
+    expect(problemsOf({ inbound: any })).to.deep.equal([]);
+  });
+});
