@@ -105,6 +105,13 @@ export class HttpConnection implements Carrier {
     else this.#turn.abort(refusal);
   }
 
+  /** The present answer is the last one: what came behind its request is not read, let alone answered. */
+  endAfterThisAnswer(): void {
+    this.#deaf = true;
+    this.#lastAnswer = true;
+    this.#waiting.length = 0;
+  }
+
   /** Leaves the socket to another protocol. */
   handOver(carrier: Carrier): void {
     this.#ended = true;

@@ -210,7 +210,8 @@ export class HttpExchange implements Turn, Watched {
       cutSocket(this.#connection.socket);
       return;
     }
-    answerRefusal(this.#response, { refusal, status, requestId: this.#requestId }, last || this.#connection.lastAnswer);
+    if (last) this.#connection.endAfterThisAnswer();
+    answerRefusal(this.#response, { refusal, status, requestId: this.#requestId }, this.#connection.lastAnswer);
   }
 
   #tell(refusal: Refusal): void {

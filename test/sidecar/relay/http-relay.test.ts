@@ -152,9 +152,9 @@ describe('HTTP relay', () => {
     await using rig = await httpRig({ to: app.port });
     await using client = await RawClient.connect(rig.port);
     const head = ' HTTP/1.1\r\nHost: a\r\n\r\n';
-    await client.send(`HEAD /a${head}`).until(/200 OK[^]*\r\n\r\n$/);
-    await client.send(`GET /none${head}`).until(/204 No Content[^]*\r\n\r\n$/);
-    await client.send(`GET /same${head}`).until(/304 Not Modified[^]*\r\n\r\n$/);
+    await client.send(`HEAD /a${head}`).until(/200 OK[\s\S]*\r\n\r\n$/);
+    await client.send(`GET /none${head}`).until(/204 No Content[\s\S]*\r\n\r\n$/);
+    await client.send(`GET /same${head}`).until(/304 Not Modified[\s\S]*\r\n\r\n$/);
     const all = await client.send(`GET /a${head}`).until('nine byte');
     expect(all).to.match(/304 Not Modified\r\nETag: a\r\nContent-Length: 7\r\n/);
     expect(all.match(/nine byte/g)).to.have.length(1);
@@ -225,7 +225,7 @@ describe('HTTP relay', () => {
     await using rig = await httpRig({ to: app.port });
     await using client = await RawClient.connect(rig.port);
     await client.send('POST /1 HTTP/1.1\r\nHost: a\r\nContent-Length: 10\r\n\r\n12345').until('nope');
-    await client.send('67890GET /2 HTTP/1.1\r\nHost: a\r\n\r\n').until(/nope[^]*nope/);
+    await client.send('67890GET /2 HTTP/1.1\r\nHost: a\r\n\r\n').until(/nope[\s\S]*nope/);
     expect((await app.connection(1)).text).to.match(/^GET \/2 /);
     expect(rig.served.map(({ status }) => status)).to.deep.equal([413, 413]);
   });
@@ -242,7 +242,7 @@ describe('HTTP relay', () => {
     await using rig = await httpRig({ to: app.port });
     await using client = await RawClient.connect(rig.port);
     client.send(['/1', '/2', '/3'].map((path) => `GET ${path} HTTP/1.1\r\nHost: a\r\n\r\n`).join(''));
-    expect(await client.until('\r\n/3')).to.match(/\/1[^]*\/2[^]*\/3/);
+    expect(await client.until('\r\n/3')).to.match(/\/1[\s\S]*\/2[\s\S]*\/3/);
     expect(order).to.deep.equal(['+/1', '-/1', '+/2', '-/2', '+/3', '-/3']);
   });
 
@@ -253,7 +253,7 @@ describe('HTTP relay', () => {
     client.send('GET / HTTP/1.1\r\nHost: a\r\n\r\n'.repeat(100));
     const text = await client.closed();
     expect(text.match(/ 204 No Content/g)).to.have.length(65);
-    expect(text).to.match(/HTTP\/1\.1 429 Too Many Requests\r\n[^]*"code":"http_pipeline_limit"}$/);
+    expect(text).to.match(/HTTP\/1\.1 429 Too Many Requests\r\n[\s\S]*"code":"http_pipeline_limit"}$/);
     expect(rig.refused.map(({ code }) => code)).to.deep.equal(['http_pipeline_limit']);
   });
 

@@ -1,0 +1,90 @@
+import { expect } from 'chai';
+import { isIdentityHeader, peerHeaderValue } from '../../../sidecar/relay/identity-headers.ts';
+import { rawApp } from '../../support/app-server.ts';
+import { RawClient, say } from '../../support/raw-client.ts';
+import { CERTIFICATE_HASH, httpRig, OWN_ID } from '../../support/relay-rig.ts';
+
+const WEB = 'spiffe://cluster.local/ns/shop/sa/web';
+const PROVEN = `By=${OWN_ID};Hash=${CERTIFICATE_HASH};Subject="";URI=${WEB}`;
+
+/** Fields by which a caller tries to say who it is. */
+const SPOOFS: Readonly<Record<string, string>> = {
+  plainly: 'X-Forwarded-Client-Cert: URI=spiffe://cluster.local/ns/shop/sa/admin\r\n',
+  'in capitals': 'X-FORWARDED-CLIENT-CERT: URI=evil\r\n',
+  'in small letters': 'x-forwarded-client-cert: URI=evil\r\n',
+  twice: 'X-Forwarded-Client-Cert: URI=evil\r\nx-forwarded-client-cert: URI=evil\r\n',
+  'as a list': 'X-Forwarded-Client-Cert: URI=evil,URI=evil\r\n',
+  'spelt for CGI': 'X_Forwarded_Client_Cert: URI=evil\r\nx-forwarded_client-cert: URI=evil\r\n',
+  'in names of ours':
+    'X-SPIFFE-Id: evil\r\nx_spiffe_id: evil\r\nX-Sallyport-Peer: evil\r\nx-sallyport-refusal: evil\r\n',
+  'and lists it in Connection': 'Connection: X-Forwarded-Client-Cert, close\r\nX-Forwarded-Client-Cert: URI=evil\r\n',
+  'and lists only what we set in Connection': 'Connection: x-forwarded-client-cert\r\n',
+};
+
+async function seenByApp(sent: string, peer?: string): Promise<string> {
+  await using app = await rawApp();
+  await using rig = await httpRig({ to: app.port, ...(peer === undefined ? {} : { peer }) });
+  await using client = await RawClient.connect(rig.port);
+  client.send(sent);
+  return await (await app.connection(0)).until(/\r\n\r\n(?:0\r\n[\s\S]*\r\n\r\n)?$/);
+}
+
+describe('identity headers', () => {
+  for (const [how, fields] of Object.entries(SPOOFS)) {
+    it(`towards the app, what a caller says of itself ${how} is replaced by what it proved`, async () => {
+      const seen = await seenByApp(`GET / HTTP/1.1\r\nHost: a\r\n${fields}\r\n`, WEB);
+      expect(seen).not.to.match(/evil|admin/);
+      expect(seen.match(/client.cert/gi)).to.have.length(1);
+      expect(seen).to.contain(`\r\nX-Forwarded-Client-Cert: ${PROVEN}\r\n`);
+    });
+
+    it(`away from the app, what it says of itself ${how} is removed`, async () => {
+      const seen = await seenByApp(`GET / HTTP/1.1\r\nHost: a\r\n${fields}\r\n`);
+      expect(seen).not.to.match(/evil|admin|client.cert|spiffe|sallyport/i);
+    });
+  }
+
+  it('are not taken from trailers', async () => {
+    const seen = await seenByApp(
+      'POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n0\r\nX-Forwarded-Client-Cert: URI=evil\r\nX-Kept: 1\r\n\r\n',
+      WEB,
+    );
+    expect(seen).to.match(/\r\n0\r\nX-Kept: 1\r\n\r\n$/);
+  });
+
+  it('are set anew for every request of a connection', async () => {
+    await using app = await rawApp((socket) =>
+      socket.on('data', () => socket.write('HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n')),
+    );
+    await using rig = await httpRig({ to: app.port, peer: WEB });
+    await using client = await RawClient.connect(rig.port);
+    await client.send('GET /1 HTTP/1.1\r\nHost: a\r\n\r\n').until(/200 OK/);
+    await client.send('GET /2 HTTP/1.1\r\nHost: a\r\n\r\n').until(/200 OK[\s\S]*200 OK/);
+    expect((await app.connection(0)).text.split(PROVEN)).to.have.length(3);
+  });
+
+  it('an app cannot answer in the name of a sidecar', async () => {
+    await using app = await rawApp((socket) =>
+      socket.once('data', () =>
+        socket.write('HTTP/1.1 200 OK\r\nX-Sallyport-Refusal: evil\r\nContent-Length: 0\r\n\r\n'),
+      ),
+    );
+    await using rig = await httpRig({ to: app.port, peer: WEB });
+    expect(await say(rig.port, 'GET / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n')).not.to.contain('evil');
+  });
+
+  it('have the form of Istio', () => {
+    expect(peerHeaderValue({ own: OWN_ID, peer: WEB, certificateHash: 'ab' })).to.equal(
+      `By=${OWN_ID};Hash=ab;Subject="";URI=${WEB}`,
+    );
+  });
+
+  it('are known by any spelling, and nothing else is', () => {
+    for (const name of ['x-forwarded-client-cert', 'X_FORWARDED-Client_Cert', 'X-Spiffe-Anything', 'x_sallyport_x']) {
+      expect(isIdentityHeader(name), name).to.equal(true);
+    }
+    for (const name of ['x-forwarded-for', 'x-forwarded-client-certs', 'forwarded', 'x-spiffy', 'host']) {
+      expect(isIdentityHeader(name), name).to.equal(false);
+    }
+  });
+});
