@@ -3,7 +3,17 @@
  * build commands run on it, the last stage's files put together and made read-only. Programs then run from there as
  * the image's user (when we are root; else as ourselves, who may not write there either).
  */
-import { chmodSync, copyFileSync, cpSync, lstatSync, mkdirSync, mkdtempSync, readdirSync, rmSync } from 'node:fs';
+import {
+  chmodSync,
+  copyFileSync,
+  cpSync,
+  existsSync,
+  lstatSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  rmSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { Running } from '../../scripts/local-mesh/running.ts';
@@ -25,8 +35,13 @@ export class ImageTree {
     const folder = mkdtempSync(path.join(tmpdir(), 'sallyport-image-'));
     chmodSync(folder, 0o755);
     const tree = new ImageTree(folder);
-    await tree.#runBuildStage();
-    tree.#assemble();
+    try {
+      await tree.#runBuildStage();
+      tree.#assemble();
+    } catch (error) {
+      tree.remove();
+      throw error;
+    }
     return tree;
   }
 
@@ -64,6 +79,7 @@ export class ImageTree {
   }
 
   remove(): void {
+    if (existsSync(this.app)) for (const folder of foldersUnder(this.app)) chmodSync(folder, 0o755);
     rmSync(this.#folder, { recursive: true, force: true });
   }
 
