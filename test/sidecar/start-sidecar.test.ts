@@ -172,6 +172,7 @@ describe('a sidecar, started whole', () => {
     const { admin, health, metrics, inbound } = sidecar.ports;
     for (const { port } of [admin, health, metrics, inbound['app']!]) expect(await isOpen(port)).to.equal(false);
     await until('no connection to citadel is left', () => citadel.connections === 0 || undefined);
+    expect(log.events('watch_failed'), 'the watch was stopped before its connection was').to.deep.equal([]);
   });
 
   it('never writes a key or a token to its log', async () => {
