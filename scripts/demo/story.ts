@@ -23,11 +23,12 @@ export async function runStory(mesh: Mesh, screen: Screen): Promise<Summary> {
   const web = mesh.service('web').plan;
   const traffic = startTraffic(`http://127.0.0.1:${web.ports.app}/`, REQUESTS_PER_SECOND, HONEST.length);
   const rotations = watchRotations(mesh, screen, traffic);
-  const refused = await tryWhatMustFail(mesh, screen);
+  await moreTraffic(traffic);
   screen.say('traffic', `${traffic.sent} requests so far, ${traffic.failed} failed; ${traffic.callers.join(', ')}`);
+  const refused = await tryWhatMustFail(mesh, screen);
   screen.say('demo', `waits until web, orders and ledger have rotated (about half of ${DEMO_CERTIFICATE_SECONDS} s)`);
   await rotations.all;
-  await requestsAfterwards(traffic);
+  await moreTraffic(traffic);
   await traffic.stop();
   return { seconds: (performance.now() - began) / 1000, checks: judge(traffic, rotations.counts, refused) };
 }
@@ -83,8 +84,8 @@ function watchRotations(
   return { counts, all };
 }
 
-/** Traffic must also flow on the new certificates: one more second of it. */
-async function requestsAfterwards(traffic: Traffic): Promise<void> {
+/** One more second of it: to see it flow at all, and at the end to see it flow on the new certificates. */
+async function moreTraffic(traffic: Traffic): Promise<void> {
   const enough = traffic.sent + REQUESTS_PER_SECOND;
   while (traffic.sent < enough) await once(AbortSignal.timeout(100), 'abort');
 }
