@@ -53,9 +53,9 @@ export async function shapeOf(directory: string): Promise<FolderShape> {
   throw new Refusal('authority_incomplete', `${directory} holds ${present.join(', ')}`);
 }
 
-/** Changes whenever a file of the authority does. Cheap: no file is read. */
+/** Changes whenever a file does that the authority signs with; the root's key is not one. Cheap: no file is read. */
 export async function folderVersion(directory: string): Promise<string> {
-  const present = await presentFiles(directory);
+  const present = (await presentFiles(directory)).filter(({ name }) => name !== NAMES.rootKey);
   return present.map(({ name, ino, size, mtimeMs }) => `${name}:${ino}:${size}:${mtimeMs}`).join('|');
 }
 

@@ -3,27 +3,15 @@
  * over files that an operator or another citadel exchanged, after the same checks as at a start. Whatever goes wrong,
  * the authority in use stays in use, and it is tried again. It never touches a root.
  */
-import { join } from 'node:path';
 import type { Timer } from '../../shared/clock/clock.ts';
 import { Refusal } from '../../shared/errors/refusal.ts';
 import type { Log } from '../../shared/log/log.ts';
 import type { Authority, AuthorityMaterial } from './authority.ts';
-import {
-  type AuthorityTexts,
-  folderVersion,
-  NAMES,
-  readAuthorityTexts,
-  readRootKeyText,
-  shapeOf,
-} from './authority-files.ts';
-import type { IssuingRoot } from './ceremonies.ts';
-import { checkChain } from './check-chain.ts';
-import { createIntermediateFiles, type FreshFiles } from './create-authority-files.ts';
+import { folderVersion } from './authority-files.ts';
 import { withFolderLock } from './folder-lock.ts';
 import { type AuthorityFolder, type LoadedAuthority, loadAuthority } from './load-authority.ts';
-import { readMaterial, readPrivateKey } from './read-material.ts';
-import { softwareSigner } from './software-signer.ts';
-import { finishStaged, hasStaged, installTogether } from './staged-files.ts';
+import { renewIntermediate } from './renew-intermediate.ts';
+import { finishStaged, hasStaged } from './staged-files.ts';
 
 /** What happened to the authority, for metrics. */
 export type AuthorityEvent = 'renewed' | 'renewal_blocked' | 'renewal_failed' | 'reloaded' | 'reload_refused';
@@ -124,53 +112,17 @@ export class AuthorityKeeper {
     const { directory, clock } = this.#options;
     try {
       await withFolderLock(directory, clock, async () => {
+        const version = await folderVersion(directory);
+        if (version === this.#refusedVersion) return this.#complain('the files in the folder were refused');
         // Another citadel on the same folder was first: the next look takes its work over.
-        if ((await folderVersion(directory)) !== this.#loaded.version) return;
-        const root = await this.#issuingRoot();
-        if (typeof root === 'string') return this.#complain(root);
-        const fresh = await createIntermediateFiles({ ...this.#options, now: clock.now() }, root);
-        await this.#checkFresh(fresh);
-        await installTogether(directory, fresh);
+        if (version !== this.#loaded.version) return;
+        const obstacle = await renewIntermediate(this.#options, this.#loaded.material);
+        if (obstacle !== undefined) return this.#complain(obstacle);
         this.#publish(await loadAuthority(this.#options), 'renewed');
       });
     } catch (error) {
       this.#failed('renewal_failed', error);
     }
-  }
-
-  /** The root to renew under, or why there is none. */
-  async #issuingRoot(): Promise<IssuingRoot | string> {
-    const { directory } = this.#options;
-    const { roots, signing } = this.#loaded.material;
-    const text = await readRootKeyText(directory);
-    if (text === undefined) return `${NAMES.rootKey} is not in ${directory}`;
-    const privateKey = readPrivateKey(text);
-    const { spki } = softwareSigner(privateKey);
-    const root = roots.find((one) => one.spki.equals(spki));
-    if (root === undefined)
-      throw new Refusal('authority_key_mismatch', `${text.file} belongs to no certificate of ${NAMES.roots}`);
-    if (root.notAfter <= signing.notAfter)
-      return `the root ends ${new Date(root.notAfter).toISOString()}, before a new intermediate would`;
-    return { certificate: root.der, privateKey, notAfter: root.notAfter };
-  }
-
-  /** What would be refused at the next start must not be installed. */
-  async #checkFresh(fresh: FreshFiles): Promise<void> {
-    const { directory, clock } = this.#options;
-    const shape = await shapeOf(directory);
-    if (shape !== 'cacerts') throw new Refusal('authority_incomplete', directory);
-    const present = await readAuthorityTexts(directory, shape);
-    const freshText = (name: string): AuthorityTexts['key'] => ({
-      file: join(directory, name),
-      text: fresh[name] ?? '',
-    });
-    const material = readMaterial({
-      ...present,
-      certificate: freshText(NAMES.certificate),
-      key: freshText(NAMES.key),
-      chain: freshText(NAMES.chain),
-    });
-    await checkChain(material, { ...this.#options, now: clock.now() });
   }
 
   #publish(loaded: LoadedAuthority, event: AuthorityEvent): void {

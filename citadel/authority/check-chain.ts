@@ -3,7 +3,7 @@
  * leaf, made as any other, that two independent verifiers must accept. The trial's private key is thrown away at once
  * and the certificate never leaves this function.
  */
-import { createPublicKey, generateKeyPairSync, type KeyObject } from 'node:crypto';
+import { generateKeyPairSync } from 'node:crypto';
 import type { Randomness } from '../../shared/clock/clock.ts';
 import { Refusal, type RefusalCode } from '../../shared/errors/refusal.ts';
 import type { Certificate } from '../../shared/x509/certificate.ts';
@@ -12,7 +12,7 @@ import { anchorsOf } from '../../shared/x509/trust-anchors.ts';
 import { verifySvid } from '../../shared/x509/verify-svid.ts';
 import { type Authority, type AuthorityMaterial, createAuthority } from './authority.ts';
 import { pkijsVerdict, type Verdict } from './pkijs-verdict.ts';
-import { isSigningKey } from './software-signer.ts';
+import { isSigningKey, publicSpki } from './software-signer.ts';
 
 export interface ChainContext {
   readonly trustDomain: string;
@@ -104,10 +104,6 @@ function ownVerdict(chain: readonly Buffer[], authority: Authority, now: number)
     if (error instanceof Refusal) return [error.code, error.detail].filter((part) => part !== '').join(' ');
     return error instanceof Error ? error.message : String(error);
   }
-}
-
-function publicSpki(privateKey: KeyObject): Buffer {
-  return createPublicKey(privateKey).export({ type: 'spki', format: 'der' });
 }
 
 /** Looks at the signing certificate, the path above it and the root, in this order. */

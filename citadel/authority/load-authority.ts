@@ -25,18 +25,19 @@ export interface LoadedAuthority {
 }
 
 /** @throws {Refusal} authority_*, file_unreadable, file_permissions_open */
-export async function loadAuthority({
-  directory,
-  trustDomain,
-  clock,
-  randomness,
-}: AuthorityFolder): Promise<LoadedAuthority> {
+export async function loadAuthority(folder: AuthorityFolder): Promise<LoadedAuthority> {
+  const { directory, trustDomain, clock, randomness } = folder;
   const version = await folderVersion(directory);
-  const shape = await shapeOf(directory);
-  if (shape === 'empty') throw new Refusal('authority_incomplete', `${directory} holds none of its files`);
-  const material = readMaterial(await readAuthorityTexts(directory, shape));
+  const material = await readFolder(folder);
   const now = clock.now();
   await checkChain(material, { trustDomain, now, randomness });
   const sequence = await bundleSequence(directory, material.roots, now);
   return { authority: createAuthority(material, trustDomain, sequence, randomness), material, version };
+}
+
+/** The parts in the folder, not yet judged. @throws {Refusal} authority_*, file_unreadable, file_permissions_open */
+export async function readFolder({ directory }: AuthorityFolder): Promise<AuthorityMaterial> {
+  const shape = await shapeOf(directory);
+  if (shape === 'empty') throw new Refusal('authority_incomplete', `${directory} holds none of its files`);
+  return readMaterial(await readAuthorityTexts(directory, shape));
 }

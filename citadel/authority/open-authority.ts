@@ -7,20 +7,36 @@ import { shapeOf } from './authority-files.ts';
 import { AuthorityKeeper, type AuthorityOptions } from './authority-keeper.ts';
 import { createAuthorityFiles } from './create-authority-files.ts';
 import { withFolderLock } from './folder-lock.ts';
-import { loadAuthority } from './load-authority.ts';
+import { loadAuthority, readFolder } from './load-authority.ts';
+import { renewIntermediate } from './renew-intermediate.ts';
 import { finishStaged, installTogether } from './staged-files.ts';
 
 /** @throws {Refusal} authority_*, file_unreadable, file_permissions_open */
 export async function openAuthority(options: AuthorityOptions): Promise<AuthorityKeeper> {
-  const { directory, trustDomain, clock, randomness, log } = options;
+  const { directory, clock } = options;
   await mkdir(directory, { recursive: true, mode: 0o700 });
   const loaded = await withFolderLock(directory, clock, async () => {
     await finishStaged(directory);
-    if ((await shapeOf(directory)) === 'empty') {
-      await installTogether(directory, await createAuthorityFiles({ trustDomain, randomness, now: clock.now() }));
-      log.info('authority_created', { directory, trustDomain });
-    }
+    if ((await shapeOf(directory)) === 'empty') await create(options);
+    else await renewExpired(options);
     return loadAuthority(options);
   });
   return new AuthorityKeeper(options, loaded);
+}
+
+async function create({ directory, trustDomain, randomness, clock, log }: AuthorityOptions): Promise<void> {
+  await installTogether(directory, await createAuthorityFiles({ trustDomain, randomness, now: clock.now() }));
+  log.info('authority_created', { directory, trustDomain });
+}
+
+/** After a stop of more than a month the intermediate is past; with the root's key at hand that is no reason to stay down. */
+async function renewExpired(options: AuthorityOptions): Promise<void> {
+  const material = await readFolder(options);
+  const { signing, root } = material;
+  const now = options.clock.now();
+  if (signing.notAfter >= now || root.notAfter < now) return;
+  const obstacle = await renewIntermediate(options, material);
+  if (obstacle === undefined)
+    options.log.warn('authority_renewed_after_expiry', { expired: new Date(signing.notAfter).toISOString() });
+  else options.log.warn('authority_renewal_blocked', { reason: obstacle });
 }

@@ -32,6 +32,11 @@ export function isSigningKey(spki: Buffer): boolean {
   return schemeFor(keyKindOf(spki)) !== undefined;
 }
 
+/** SubjectPublicKeyInfo in DER of the public key that belongs to a private one. */
+export function publicSpki(privateKey: KeyObject): Buffer {
+  return createPublicKey(privateKey).export({ type: 'spki', format: 'der' });
+}
+
 function schemeOf(spki: Buffer): Scheme {
   const kind = keyKindOf(spki);
   const scheme = schemeFor(kind);
