@@ -4,10 +4,10 @@
  * the present time stands in, which rises as well.
  */
 import { hash } from 'node:crypto';
-import { access, constants, readFile } from 'node:fs/promises';
+import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Certificate } from '../../shared/x509/certificate.ts';
-import { writeDurably } from './durable-file.ts';
+import { isWriteForbidden, writeDurably } from './durable-file.ts';
 
 export const SEQUENCE_FILE = 'bundle-sequence.json';
 
@@ -31,7 +31,7 @@ export async function bundleSequence(directory: string, roots: readonly Certific
   const stored = await readStored(file);
   if (stored?.content === content) return stored.sequence;
   const sequence = Math.max((stored?.sequence ?? 0) + 1, Math.floor(now / 1000));
-  if (await isWritable(directory)) await writeDurably(file, `${JSON.stringify({ sequence, content })}\n`, 0o644);
+  await keep(file, { sequence, content });
   return sequence;
 }
 
@@ -45,9 +45,10 @@ async function readStored(file: string): Promise<StoredSequence | undefined> {
   }
 }
 
-async function isWritable(directory: string): Promise<boolean> {
-  return access(directory, constants.W_OK).then(
-    () => true,
-    () => false,
-  );
+async function keep(file: string, stored: StoredSequence): Promise<void> {
+  try {
+    await writeDurably(file, `${JSON.stringify(stored)}\n`, 0o644);
+  } catch (error) {
+    if (!isWriteForbidden(error)) throw error;
+  }
 }

@@ -39,3 +39,8 @@ export async function moveDurably(name: string, from: string, to: string): Promi
   await rename(join(from, name), join(to, name));
   await syncFolder(to);
 }
+
+/** Whether a write failed because the place is not ours to write: a mounted secret, a read-only file system. */
+export function isWriteForbidden(error: unknown): boolean {
+  return ['EROFS', 'EACCES', 'EPERM'].includes((error as NodeJS.ErrnoException).code ?? '');
+}

@@ -3,12 +3,13 @@
  * however it dies, so there are no stale locks to judge. A folder that cannot be written needs no lock: nobody
  * creates or renews an authority in it.
  */
-import { access, constants, open } from 'node:fs/promises';
+import { open } from 'node:fs/promises';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { MessageChannel } from 'node:worker_threads';
 import { type Clock, pause } from '../../shared/clock/clock.ts';
 import { Refusal } from '../../shared/errors/refusal.ts';
+import { isWriteForbidden } from './durable-file.ts';
 
 export const LOCK_FILE = 'authority.lock';
 
@@ -22,9 +23,8 @@ export async function withFolderLock<Result>(
   clock: Clock,
   work: () => Promise<Result>,
 ): Promise<Result> {
-  if (!(await isWritable(directory))) return work();
   const file = join(directory, LOCK_FILE);
-  await (await open(file, 'a', 0o600)).close();
+  if (!(await create(file))) return work();
   const database = new DatabaseSync(file, { timeout: 0 });
   try {
     await acquire(database, directory, clock);
@@ -61,9 +61,13 @@ function stayAlive(): Disposable {
   return { [Symbol.dispose]: () => port1.close() };
 }
 
-async function isWritable(directory: string): Promise<boolean> {
-  return access(directory, constants.W_OK).then(
-    () => true,
-    () => false,
-  );
+/** @returns false where nothing can be written */
+async function create(file: string): Promise<boolean> {
+  try {
+    await (await open(file, 'a', 0o600)).close();
+    return true;
+  } catch (error) {
+    if (isWriteForbidden(error)) return false;
+    throw error;
+  }
 }
