@@ -3,6 +3,7 @@
  * sign only after two verifiers have accepted it. A folder with a part of an authority is refused and left untouched.
  */
 import { mkdir } from 'node:fs/promises';
+import { Refusal } from '../../shared/errors/refusal.ts';
 import { shapeOf } from './authority-files.ts';
 import { AuthorityKeeper, type AuthorityOptions } from './authority-keeper.ts';
 import { createAuthorityFiles } from './create-authority-files.ts';
@@ -14,7 +15,7 @@ import { finishStaged, installTogether } from './staged-files.ts';
 /** @throws {Refusal} authority_*, file_unreadable, file_permissions_open */
 export async function openAuthority(options: AuthorityOptions): Promise<AuthorityKeeper> {
   const { directory, clock } = options;
-  await mkdir(directory, { recursive: true, mode: 0o700 });
+  await writing(directory, mkdir(directory, { recursive: true, mode: 0o700 }));
   const loaded = await withFolderLock(directory, clock, async () => {
     await finishStaged(directory);
     if ((await shapeOf(directory)) === 'empty') await create(options);
@@ -25,7 +26,8 @@ export async function openAuthority(options: AuthorityOptions): Promise<Authorit
 }
 
 async function create({ directory, trustDomain, randomness, clock, log }: AuthorityOptions): Promise<void> {
-  await installTogether(directory, await createAuthorityFiles({ trustDomain, randomness, now: clock.now() }));
+  const files = await createAuthorityFiles({ trustDomain, randomness, now: clock.now() });
+  await writing(directory, installTogether(directory, files));
   log.info('authority_created', { directory, trustDomain });
 }
 
@@ -39,4 +41,14 @@ async function renewExpired(options: AuthorityOptions): Promise<void> {
   if (obstacle === undefined)
     options.log.warn('authority_renewed_after_expiry', { expired: new Date(signing.notAfter).toISOString() });
   else options.log.warn('authority_renewal_blocked', { reason: obstacle });
+}
+
+/** @throws {Refusal} authority_not_writable instead of what the file system says */
+async function writing(directory: string, work: Promise<unknown>): Promise<void> {
+  try {
+    await work;
+  } catch (error) {
+    const reason = (error as NodeJS.ErrnoException).code;
+    throw new Refusal('authority_not_writable', { detail: `${directory}: ${reason}`, cause: error });
+  }
 }

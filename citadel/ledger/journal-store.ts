@@ -112,9 +112,9 @@ export class JournalStore {
     this.#database.close();
   }
 
-  /** For limits that SQLite can set itself, like max_page_count. */
-  pragma(text: string): void {
-    this.#database.exec(`PRAGMA ${text}`);
+  /** Reads a setting of SQLite, or sets one with `name = value`: for limits like max_page_count. */
+  pragma(text: string): unknown {
+    return Object.values(this.#database.prepare(`PRAGMA ${text}`).get() ?? {})[0];
   }
 
   #writeOne(entry: JournalEntry): Written {

@@ -85,6 +85,7 @@ class GroupCommitJournal implements Journal {
     this.#options = options;
     this.#openStore = options.openStore ?? ((file, how) => new JournalStore(file, how));
     this.#store = this.#openStore(options.file, 'create');
+    this.#lastEntry = this.#store.lastEntry();
   }
 
   get healthy(): boolean {
@@ -163,9 +164,13 @@ class GroupCommitJournal implements Journal {
   /** A connection that failed may keep broken state; a file that came back (a remount) is another file. */
   #reopen(): void {
     this.#closeStore();
-    this.#store = this.#openStore(this.#options.file, 'existing');
-    if (this.#store.lastEntry() < this.#lastEntry)
-      throw new Error(`entries up to ${this.#lastEntry} were acknowledged, the file has fewer`);
+    const store = this.#openStore(this.#options.file, 'existing');
+    const last = store.lastEntry();
+    if (last < this.#lastEntry) {
+      store.close();
+      throw new Error(`entries up to ${this.#lastEntry} were acknowledged, the file ends at ${last}`);
+    }
+    this.#store = store;
   }
 
   #closeStore(): void {

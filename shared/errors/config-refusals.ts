@@ -77,6 +77,11 @@ export const CONFIG_REFUSALS = {
     message: 'The authority belongs to another trust domain than the configured one.',
     help: 'Compare `trustDomain` with the SPIFFE ID and name constraints that `citadel inspect ca-cert.pem` shows.',
   },
+  authority_not_writable: {
+    status: 500,
+    message: 'A new authority cannot be created, because its folder cannot be written.',
+    help: 'Give citadel a folder that it may write, or put the files of an existing authority there.',
+  },
   authority_locked: {
     status: 500,
     message: 'Another process is creating or renewing the authority in this folder.',

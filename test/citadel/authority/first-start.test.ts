@@ -88,6 +88,13 @@ describe('an authority on its first start', () => {
     );
   });
 
+  it('needs a folder that can be made and written: authority_not_writable', async () => {
+    await using folder = await AuthorityFolder.create({ file: '' });
+    expect(await refusalCodeOf(openAuthority({ ...folder.options(), directory: folder.file('file/below') }))).to.equal(
+      'authority_not_writable',
+    );
+  });
+
   it('is one, when many open an empty folder at once', async () => {
     await using folder = await AuthorityFolder.create();
     const roots = await Promise.all(Array.from({ length: 4 }, () => rootOf(folder)));
