@@ -9,6 +9,7 @@ import { EXIT } from '../../shared/process/exit-codes.ts';
 import { onSignals } from '../../shared/process/signals.ts';
 import { type Sidecar, startSidecar } from '../compose.ts';
 import { SIDECAR_SETTINGS, type SidecarSettings } from '../config.ts';
+import { releaseMemoryAfterStart } from '../lifecycle/release-memory.ts';
 
 export const run: Runner = async ({ flags, terminal }) => {
   const file = flags.text('config');
@@ -28,6 +29,7 @@ export const run: Runner = async ({ flags, terminal }) => {
     onSignals({ terminate: resolve, reload: () => reload(read, sidecar, log) }, systemClock);
   });
   sidecar = await startSidecar(settings, { clock: systemClock, randomness: systemRandomness, log });
+  releaseMemoryAfterStart(systemClock);
   log.info('stopping', { signal: await terminated });
   const clean = await sidecar.stop();
   log.info('stopped', { clean });
