@@ -17,6 +17,7 @@ import { ConnectionLimit } from './connection-limit.ts';
 import { type Exchange, sendProblem } from './exchange.ts';
 import { answerByHand, refusalOf } from './parse-failure.ts';
 import type { RefusalLog } from './refusal-log.ts';
+import { repeatedField } from './repeated-field.ts';
 import { requestIdOf } from './request-id.ts';
 
 export interface ServingMaterial {
@@ -131,6 +132,8 @@ export class ApiServer {
       throw new Refusal('overloaded', { detail: 'too many connections', retryAfterSeconds: 1 });
     if (rawHeaders.length / 2 > this.#options.limits.headerCount)
       throw new Refusal('request_headers_too_large', 'too many fields');
+    const repeated = repeatedField(rawHeaders);
+    if (repeated !== undefined) throw new Refusal('request_malformed', `${repeated} comes more than once`);
     // RFC 9112 §3.2: an HTTP/1.1 request without Host is malformed.
     if (headers.host === undefined && httpVersion !== '1.0') throw new Refusal('request_malformed', 'no Host');
     // RFC 9110 §10.1.1 knows one expectation.

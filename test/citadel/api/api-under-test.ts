@@ -211,10 +211,11 @@ export class RawCaller {
     void this.closed.then(() => this.#wake());
   }
 
-  static connect(port: number): Promise<RawCaller> {
+  static connect(port: number, more: { session?: Buffer } = {}): Promise<RawCaller> {
     return new Promise((resolve, reject) => {
-      const socket = connect({ host: '127.0.0.1', port, ca: servingMaterial().cert, servername: 'localhost' }, () =>
-        resolve(new RawCaller(socket)),
+      const socket = connect(
+        { host: '127.0.0.1', port, ca: servingMaterial().cert, servername: 'localhost', ...more },
+        () => resolve(new RawCaller(socket)),
       );
       socket.once('error', reject);
     });

@@ -70,6 +70,20 @@ describe('draining the API', () => {
     expect(await drained).to.equal(true);
   });
 
+  it('closes a connection behind the answer that was in flight on it', async () => {
+    const { api, begun, release } = held();
+    api.port = (await api.server.listen('127.0.0.1:0')).port;
+    const caller = await api.raw();
+    const head = 'POST /v1/certificates HTTP/1.1\r\nhost: localhost\r\nauthorization: Bearer good\r\n';
+    caller.socket.write(`${head}content-type: application/json\r\ncontent-length: 11\r\n\r\n{"csr":"x"}`);
+    await begun;
+    const drained = api.server.drain(3_000);
+    release();
+    await caller.until('"receipt"');
+    expect(await drained).to.equal(true);
+    await caller.closed;
+  });
+
   it('ends the watch streams', async () => {
     await using api = await ApiUnderTest.start();
     const caller = await api.raw();

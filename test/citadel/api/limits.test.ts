@@ -32,6 +32,34 @@ describe('the limits of the API', () => {
     expect(answer.status).to.equal(201);
   });
 
+  it('reads on for a while so that a refused caller gets its answer, but not without end', async () => {
+    await using api = await ApiUnderTest.start();
+    const caller = await api.raw();
+    caller.socket.write(`${HEAD}content-length: ${1 << 30}\r\n\r\n`);
+    expect(codeIn(await caller.until('"code":'))).to.equal('request_too_large');
+    let sent = 0;
+    while (!caller.socket.destroyed && sent < 256) {
+      caller.socket.write(Buffer.alloc(1 << 20, 'x'));
+      sent++;
+      await new Promise((resolve) => setImmediate(resolve));
+    }
+    await caller.closed;
+    expect(sent).to.be.lessThan(256);
+  });
+
+  it('lets a caller that first sends everything and only then reads have its answer', async () => {
+    await using api = await ApiUnderTest.start({ limits: { headerSeconds: 30, requestSeconds: 30 } });
+    const caller = await api.raw();
+    caller.socket.pause();
+    const sent = new Promise<void>((resolve, reject) => {
+      const bytes = `GET / HTTP/1.1\r\nx: ${'x'.repeat(3 << 20)}\r\n\r\n`;
+      caller.socket.write(bytes, (error) => (error ? reject(error) : resolve()));
+    });
+    await sent;
+    caller.socket.resume();
+    await endsWith(caller, 431, 'request_headers_too_large');
+  }).timeout(5_000);
+
   it('refuses too many fields instead of overlooking some', async () => {
     await using api = await ApiUnderTest.start({ limits: { headerCount: 20 } });
     const fields = Object.fromEntries(Array.from({ length: 30 }, (_, at) => [`x-field-${at}`, '1']));
@@ -155,6 +183,9 @@ describe('the limits of the API', () => {
   const QUESTIONABLE: readonly (readonly [string, string])[] = [
     ['no host', 'GET /v1/bundle HTTP/1.1\r\n\r\n'],
     ['an unknown expectation', 'GET /v1/bundle HTTP/1.1\r\nhost: localhost\r\nexpect: wonders\r\n\r\n'],
+    ['two hosts', 'GET /v1/bundle HTTP/1.1\r\nhost: localhost\r\nHost: elsewhere\r\n\r\n'],
+    ['two tokens', `${HEAD}Authorization: Bearer other\r\ncontent-length: 2\r\n\r\n{}`],
+    ['two content types', `${HEAD}content-type: text/plain\r\ncontent-length: 2\r\n\r\n{}`],
   ];
   for (const [what, bytes] of QUESTIONABLE) {
     it(`answers ${what} with problem details`, async () => {

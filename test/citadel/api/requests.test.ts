@@ -2,7 +2,7 @@
 import { expect } from 'chai';
 import { readCertificateAnswer } from '../../../shared/api/messages.ts';
 import { decodeBundle } from '../../../shared/spiffe/trust-bundle.ts';
-import { type Answer, ApiUnderTest, bearer } from './api-under-test.ts';
+import { type Answer, ApiUnderTest, bearer, RawCaller } from './api-under-test.ts';
 
 describe('the API', () => {
   let api: ApiUnderTest;
@@ -124,6 +124,30 @@ describe('the API', () => {
       refused(await api.post('/v1/certificates', body), 400, code);
     });
   }
+
+  it('says in its log, not to the caller, that a body is nested too deeply', async () => {
+    const answer = await api.post('/v1/certificates', `{"csr":${'[{"a":'.repeat(9)}1${'}]'.repeat(9)}}`, 'good', {
+      'x-request-id': 'deep',
+    });
+    refused(answer, 400, 'request_malformed');
+    const line = await api.line(({ fields }) => fields['requestId'] === 'deep');
+    expect(line.fields['detail']).to.match(/nested deeper/);
+  });
+
+  it('resumes no TLS session', async () => {
+    const sessions: Buffer[] = [];
+    const first = await api.raw();
+    first.socket.on('session', (session) => sessions.push(session));
+    first.socket.write('GET /v1/bundle HTTP/1.1\r\nhost: localhost\r\n\r\n');
+    await first.until('spiffe_sequence');
+    // Node announces sessions either way; what counts is that the server knows none of them.
+    const session = sessions.at(-1) ?? first.socket.getSession();
+    expect(session).to.not.equal(undefined);
+    const second = await RawCaller.connect(api.port, { session: session! });
+    expect(second.socket.isSessionReused()).to.equal(false);
+    second.socket.destroy();
+    first.socket.destroy();
+  });
 
   it('never repeats what a malformed body held, in the answer or in the log', async () => {
     const secret = 'eyJhbGciOiJSUzI1NiJ9.secret';

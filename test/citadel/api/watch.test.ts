@@ -29,13 +29,12 @@ describe('GET /v1/watch', () => {
     const callers = [await watch(api, 'good-a'), await watch(api, 'good-b')];
     await api.watchers.publish(bundleOf(3));
     await api.watchers.publish(bundleOf(2));
+    const late = await watch(api, 'good-late');
     await api.watchers.publish(bundleOf(4));
-    for (const caller of callers) {
-      const versions = messagesIn(await caller.until('"version":4')).map(
-        (message) => 'version' in message && message.version,
-      );
-      expect(versions).to.deep.equal([1, 3, 4]);
-    }
+    const versionsOf = async (caller: RawCaller): Promise<unknown[]> =>
+      messagesIn(await caller.until('"version":4')).map((message) => 'version' in message && message.version);
+    for (const caller of callers) expect(await versionsOf(caller)).to.deep.equal([1, 3, 4]);
+    expect(await versionsOf(late)).to.deep.equal([3, 4]);
   });
 
   it('sends the time while there is nothing else to say', async () => {
