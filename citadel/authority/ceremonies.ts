@@ -55,11 +55,15 @@ export async function createRoot(request: CeremonyRequest): Promise<Buffer> {
 /** @returns an intermediate in DER that may sign leaves of its trust domain only; the root's key must be P-384 */
 export async function createIntermediate(request: CeremonyRequest, root: IssuingRoot): Promise<Buffer> {
   const issuer = new x509.X509Certificate(root.certificate);
-  const issuerKeyId = keyIdentifierOf(Buffer.from(issuer.publicKey.rawData)).toString('hex');
+  // As it stands in the root: one that an operator made may identify its key in another way than ours.
+  const issuerKeyId =
+    issuer.getExtension(x509.SubjectKeyIdentifierExtension)?.keyId ??
+    keyIdentifierOf(Buffer.from(issuer.publicKey.rawData)).toString('hex');
   const certificate = await x509.X509CertificateGenerator.create({
     ...common(request),
     subject: authorityName('intermediate', request.keys.publicKey),
-    issuer: issuer.subject,
+    // The name as parsed, not as text: its encoding must stay the same, octet for octet (RFC 5280 §4.1.2.4).
+    issuer: issuer.subjectName,
     publicKey: new x509.PublicKey(spkiOf(request.keys.publicKey)),
     signingKey: signingKey(root.privateKey),
     signingAlgorithm: ROOT_ALGORITHM,

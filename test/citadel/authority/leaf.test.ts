@@ -99,8 +99,15 @@ describe('a leaf', () => {
   });
 
   it('keeps its own dates when many are signed in turn', () => {
-    const lives = [0, 1000, 0, 2000, 1000].map((shift) => {
-      const dates = { notBefore: DATES.notBefore + shift, notAfter: DATES.notAfter - shift };
+    const shifts = [
+      [0, 0],
+      [0, 1000],
+      [1000, 1000],
+      [0, 0],
+      [1000, 0],
+    ] as const;
+    const lives = shifts.map(([begin, end]) => {
+      const dates = { notBefore: DATES.notBefore + begin, notAfter: DATES.notAfter - end };
       const leaf = readCertificate(authority.signLeaf({ spki: spki('P-256'), spiffeId: WEB, ...dates }).der);
       return leaf.notBefore === dates.notBefore && leaf.notAfter === dates.notAfter;
     });
@@ -117,14 +124,13 @@ describe('a leaf', () => {
   });
 
   it('is well-formed for names of every length that SPIFFE allows, across all forms of DER lengths', () => {
-    for (const length of [30, 80, 127, 128, 200, 255, 256, 300, 1000, 2048]) {
+    const lengths = [...Array.from({ length: 280 }, (_, at) => 27 + at), 1000, 2048];
+    for (const length of lengths) {
       const spiffeId = `spiffe://cluster.local/ns/${'n'.repeat(length - 26)}`;
-      for (const type of LEAF_KEYS) {
-        const { der, serial } = authority.signLeaf({ spki: spki(type), spiffeId, ...DATES });
-        const leaf = readCertificate(der);
-        expect([leaf.uriNames, leaf.serial, leaf.spki.equals(spki(type))]).to.deep.equal([[spiffeId], serial, true]);
-        expect(new X509Certificate(der).verify(authority.issuer.key)).to.equal(true);
-      }
+      const { der, serial } = authority.signLeaf({ spki: spki('P-256'), spiffeId, ...DATES });
+      const leaf = readCertificate(der);
+      expect([leaf.uriNames, leaf.serial, leaf.spki.equals(spki('P-256'))]).to.deep.equal([[spiffeId], serial, true]);
+      expect(new X509Certificate(der).verify(authority.issuer.key)).to.equal(true);
     }
   });
 

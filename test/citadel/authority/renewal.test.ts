@@ -3,17 +3,20 @@ import { expect } from 'chai';
 import type { Authority } from '../../../citadel/authority/authority.ts';
 import type { AuthorityEvent, AuthorityKeeper } from '../../../citadel/authority/authority-keeper.ts';
 import { openAuthority } from '../../../citadel/authority/open-authority.ts';
+import { systemClock } from '../../../shared/clock/clock.ts';
 import { decodePem } from '../../../shared/x509/pem.ts';
 import { anchorsOf } from '../../../shared/x509/trust-anchors.ts';
 import { verifySvid } from '../../../shared/x509/verify-svid.ts';
-import { AuthorityFolder, keyPemOf } from '../../support/authority-folder.ts';
+import { AuthorityFolder, cacertsOf, keyPemOf } from '../../support/authority-folder.ts';
 import { FakeClock } from '../../support/fake-clock.ts';
 import { refusalCodeOf } from '../../support/refusals.ts';
+import { createTestAuthority } from '../../support/test-authority.ts';
 import { makeKeys, spkiOf } from '../../support/test-certificate.ts';
 
 const MINUTE = 60_000;
 const HOUR = 60 * MINUTE;
 const DAY = 24 * HOUR;
+const START = Date.UTC(2026, 0, 1);
 const WEB = 'spiffe://cluster.local/ns/shop/sa/web';
 const SPKI = spkiOf(makeKeys().publicKey);
 
@@ -194,6 +197,66 @@ describe('the renewal of the intermediate', () => {
     mesh.clock.jump(40 * DAY);
     await rm(mesh.folder.file('root-key.pem'));
     expect(await refusalCodeOf(openAuthority(mesh.folder.options(mesh.clock)))).to.equal('authority_out_of_date');
+  });
+
+  it('is made once when two citadels find it due in the same moment', async () => {
+    await using mesh = await selfMade();
+    const { folder, clock } = mesh;
+    await clock.advance(16 * DAY);
+    // Whoever comes second waits for real, on a clock that goes.
+    const going = { ...systemClock, now: () => clock.now() };
+    const events: AuthorityEvent[] = [];
+    const open = (): Promise<AuthorityKeeper> =>
+      openAuthority({ ...folder.options(going), onEvent: (event) => events.push(event) });
+    const [keeper, other] = [await open(), await open()];
+    await Promise.all([keeper.check(), other.check()]);
+    await Promise.all([keeper.check(), other.check()]);
+    expect(events.sort()).to.deep.equal(['reloaded', 'renewed']);
+    expect(serialOf(other)).to.equal(serialOf(keeper));
+  });
+
+  describe('under a root that an operator made', () => {
+    const plugged = async (pathLength: number): Promise<AuthorityFolder> => {
+      const dates = { notBefore: START - DAY, notAfter: START + 300 * DAY };
+      const root = createTestAuthority({ trustDomain: 'cluster.local', keyType: 'P-384', ...dates });
+      const other = createTestAuthority({
+        trustDomain: 'cluster.local',
+        keyType: 'P-384',
+        pathLength,
+        subject: 'other',
+        ...dates,
+      });
+      const files = cacertsOf(root.intermediate({ notBefore: START - DAY, notAfter: START + DAY }));
+      return AuthorityFolder.create({
+        ...files,
+        'root-cert.pem': root.pem + other.pem,
+        'root-key.pem': keyPemOf(other),
+      });
+    };
+
+    it('works like under its own', async () => {
+      await using folder = await plugged(1);
+      const clock = new FakeClock(START);
+      const keeper = await openAuthority(folder.options(clock));
+      const before = serialOf(keeper);
+      await clock.advance(HOUR);
+      await keeper.check();
+      expect(serialOf(keeper)).not.to.equal(before);
+      const again = await openAuthority(folder.options(clock));
+      expect(serialOf(again)).to.equal(serialOf(keeper));
+    });
+
+    it('installs nothing that the next start would refuse: the root allows no intermediates', async () => {
+      await using folder = await plugged(0);
+      const events: AuthorityEvent[] = [];
+      const clock = new FakeClock(START);
+      const keeper = await openAuthority({ ...folder.options(clock), onEvent: (event) => events.push(event) });
+      const before = await folder.snapshot();
+      await clock.advance(HOUR);
+      await keeper.check();
+      expect(events).to.deep.equal(['renewal_failed']);
+      expect(await folder.snapshot()).to.deep.equal(before);
+    });
   });
 
   it('does not go on after close', async () => {
