@@ -32,11 +32,15 @@ export class Exposition {
   }
 }
 
+/** Gauges of prom-client with the suffix of counters: promtool refuses them, and the others of the same kind tell more. */
+const MISNAMED = ['nodejs_active_handles_total', 'nodejs_active_requests_total', 'nodejs_active_resources_total'];
+
 async function buildRegistry(metrics: readonly Metric[]): Promise<import('prom-client').Registry> {
   const { Registry, collectDefaultMetrics } = await import('prom-client');
   const registry = new Registry();
   for (const metric of metrics) registry.registerMetric(adapted(metric));
   collectDefaultMetrics({ register: registry });
+  for (const name of MISNAMED) registry.removeSingleMetric(name);
   return registry;
 }
 

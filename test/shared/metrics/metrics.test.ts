@@ -1,3 +1,4 @@
+import { spawnSync } from 'node:child_process';
 import { expect } from 'chai';
 import { Exposition } from '../../../shared/metrics/exposition.ts';
 import { Counter, Gauge, Histogram } from '../../../shared/metrics/metrics.ts';
@@ -69,6 +70,16 @@ describe('the metrics page', () => {
     );
     expect(body).to.include('# TYPE b_seconds histogram\nb_seconds_bucket{result="ok",le="1"} 1\n');
     expect(body).to.include('b_seconds_count{result="ok"} 1\n').and.to.include('process_resident_memory_bytes');
+  });
+
+  it('passes the check of promtool', async () => {
+    const counter = new Counter('a_total', 'Counts a.', ['code']);
+    counter.inc(['x']);
+    const histogram = new Histogram('b_duration_seconds', 'Time of b.', [0.1, 1]);
+    histogram.observe(0.5);
+    const { body } = await new Exposition([counter, histogram, new Gauge('c', 'State of c.')]).page();
+    const { status, stdout, stderr } = spawnSync('promtool', ['check', 'metrics'], { input: body, encoding: 'utf8' });
+    expect([status, stdout, stderr]).to.deep.equal([0, '', '']);
   });
 
   it('shows gauges as they are when it is asked for', async () => {
