@@ -5,6 +5,7 @@ import type { ListenAddress } from '../shared/process/listen-address.ts';
 import type { Surroundings } from './compose.ts';
 import type { SidecarSettings } from './config.ts';
 import type { IdentityStore } from './identity/identity-store.ts';
+import { openTogether } from './lifecycle/open-together.ts';
 import { ConnectionRegistry } from './listeners/connection-registry.ts';
 import { createInboundListener } from './listeners/inbound.ts';
 import type { Listener } from './listeners/listener.ts';
@@ -58,7 +59,7 @@ export function composeListeners(
     registry,
     metrics: [...connections.all(), ...traffic.all()],
     async open() {
-      await Promise.all(all.map((listener) => listener.open()));
+      await openTogether(all.map((listener) => listener.open()));
     },
     close() {
       unfollow();

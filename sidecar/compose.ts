@@ -13,6 +13,7 @@ import { composeIdentity, type IdentityParts } from './compose-identity.ts';
 import { boundOf, composeListeners, type ListenerSet } from './compose-listeners.ts';
 import { SIDECAR_SETTINGS, type SidecarSettings } from './config.ts';
 import { drain } from './lifecycle/drain.ts';
+import { openTogether } from './lifecycle/open-together.ts';
 import { identityCondition, listenersCondition, Readiness, trustCondition } from './lifecycle/readiness.ts';
 import { IdentityMetrics } from './telemetry/identity-metrics.ts';
 
@@ -59,7 +60,7 @@ export async function startSidecar(settings: SidecarSettings, around: Surroundin
   // The way to citadel and back is the longest part of a start: ports are opened meanwhile.
   identity.start(stopping.signal);
   opened.defer(() => listeners.close());
-  const [operator] = await Promise.all([openOperatorPorts(settings, around, parts, opened), listeners.open()]);
+  const [operator] = await openTogether([openOperatorPorts(settings, around, parts, opened), listeners.open()]);
   const ports = { ...operator, inbound: boundOf(listeners.inbound), outbound: boundOf(listeners.outbound) };
   around.log.info('started', { ...ports, trustDomain: settings.trustDomain });
   announce();
@@ -125,7 +126,7 @@ async function openOperatorPorts(
   };
   const open = (name: keyof typeof servers): Promise<ListenAddress> =>
     openPort(servers[name], settings[name].listen, opened);
-  const [admin, scraped, health] = await Promise.all([open('admin'), open('metrics'), open('health')]);
+  const [admin, scraped, health] = await openTogether([open('admin'), open('metrics'), open('health')]);
   return { admin, metrics: scraped, health };
 }
 

@@ -35,6 +35,7 @@ export async function readBundleStream(
     );
   };
   const onAbort = (): void => void body.destroy();
+  if (signal.aborted) onAbort();
   signal.addEventListener('abort', onAbort, { once: true });
   listen();
   try {

@@ -38,6 +38,7 @@ export class CitadelConnection {
   readonly #options: CitadelConnectionOptions;
   #pool: HttpPool | undefined;
   #ca = '';
+  #closed = false;
 
   constructor(options: CitadelConnectionOptions) {
     this.#options = options;
@@ -58,6 +59,7 @@ export class CitadelConnection {
   /** An answer whose body does not end by itself: `signal` counts until it begins, then the caller bounds and ends it. */
   async stream(request: CitadelRequest, signal: AbortSignal): Promise<HttpResponse> {
     const pool = await this.#current();
+    signal.throwIfAborted();
     const started = new AbortController();
     const onAbort = (): void => started.abort(signal.reason);
     signal.addEventListener('abort', onAbort, { once: true });
@@ -75,11 +77,14 @@ export class CitadelConnection {
   }
 
   async close(): Promise<void> {
+    this.#closed = true;
     await this.#pool?.destroy();
   }
 
   async #current(): Promise<HttpPool> {
     const ca = await this.#authorities();
+    // Closed while the file was read: a pool opened now would be nobody's to close.
+    if (this.#closed) throw new Refusal('citadel_unreachable', 'the connection is closed');
     if (this.#pool && ca === this.#ca) return this.#pool;
     const outdated = this.#pool;
     this.#ca = ca;
@@ -89,8 +94,8 @@ export class CitadelConnection {
       connections: MOST_CONNECTIONS,
       connectTimeoutMs: CONNECT_MS,
     });
-    // Its exchanges end by their own deadlines, its stream when citadel or the watch ends it.
-    outdated?.close().catch(() => outdated.destroy());
+    // At once, the watch stream included: what was opened under the old authorities is no longer believed.
+    void outdated?.destroy(new Refusal('citadel_unreachable', 'citadel.caFile has changed'));
     return this.#pool;
   }
 

@@ -191,6 +191,18 @@ describe('watching bundles', () => {
     expect(log.events('watch_failed')).to.have.length(0);
   });
 
+  it('ends the stream of a server whose authority was taken out of the file, as soon as anything is asked', async () => {
+    start();
+    const stream = await citadel.watch();
+    stream.sendBundle(ROOT.bundle(1), 1);
+    await acknowledged(1);
+    await writeFile(join(folder, 'ca.pem'), OTHER.rootPem);
+    stream.sendBundle(ROOT.bundle(2), 2);
+    await until('the failure is told', () => log.events('watch_failed')[0]);
+    await until('nothing is open', () => citadel.connections === 0 || undefined);
+    expect(versions()).to.deep.equal([1]);
+  });
+
   it('opens no stream with an expired token', async () => {
     await writeFile(join(folder, 'token'), tokenUntil(systemClock.now() - 1000));
     start();

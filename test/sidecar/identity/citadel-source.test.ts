@@ -243,4 +243,20 @@ describe('citadel as the source of identities', () => {
     stopping.abort(new Error('stopping'));
     expect(await asking).to.have.property('message', 'stopping');
   });
+
+  it('opens nothing any more when it is stopped while it reads its files', async () => {
+    await using citadel = await FakeCitadel.start({ authority: ROOT });
+    const source = sourceAt(citadel.url);
+    const stopping = new AbortController();
+    const calls = [
+      source.obtain(CSR, stopping.signal),
+      source.watchBundles(() => {}, stopping.signal),
+      source.watchBundles(() => {}, stop.signal),
+    ];
+    const outcomes = Promise.allSettled(calls);
+    stopping.abort(new Error('stopping'));
+    await source.close();
+    expect((await outcomes).map(({ status }) => status)).to.deep.equal(['rejected', 'rejected', 'rejected']);
+    expect(citadel.connections).to.equal(0);
+  });
 });
