@@ -157,6 +157,17 @@ describe('the renewal of the intermediate', () => {
     expect(events.at(-1)).to.equal('renewal_failed');
   });
 
+  it('is complained about when the files in the folder were refused: nothing is written over them', async () => {
+    await using mesh = await selfMade();
+    const { folder, clock, keeper, events } = mesh;
+    await folder.put({ 'ca-key.pem': keyPemOf({ keys: makeKeys() }) });
+    const before = await folder.snapshot();
+    await clock.advance(16 * DAY);
+    await keeper.check();
+    expect(events).to.deep.equal(['reload_refused', 'renewal_blocked']);
+    expect(await folder.snapshot()).to.deep.equal(before);
+  });
+
   it('never outlives the root, and is complained about when the root’s end comes near', async () => {
     await using mesh = await selfMade();
     const { clock, keeper, events } = mesh;
