@@ -31,7 +31,7 @@ export function createMtlsServer(options: MtlsServerOptions): tls.Server {
     ...served.context(),
     requestCert: true,
     // Not `true`: Node would then close an unverified connection before its certificate or address can be read, and
-    // an operator would learn that somebody was refused, never who. `admit` does the rejecting, as its first step.
+    // an operator would learn that somebody was refused, never who (docs/decisions/0007). `admit` rejects first of all.
     rejectUnauthorized: false,
     handshakeTimeout: options.handshakeSeconds * 1000,
     noDelay: true,
