@@ -29,11 +29,15 @@ export class SplicePair implements Carrier, Watched {
   #bytes = 0;
   #movedAt: number;
   #endWhenQuiet = false;
+  #closed = 0;
 
   constructor(options: SplicePairOptions) {
     this.#options = options;
     const { client, upstream, watch } = options;
     this.#movedAt = watch.now();
+    // At the error already, before anyone else ends the other socket in order: a broken stream must not look finished.
+    client.on('error', () => cutSocket(upstream));
+    upstream.on('error', () => cutSocket(client));
     client.once('close', () => this.#onClose(client, upstream));
     upstream.once('close', () => this.#onClose(upstream, client));
     watch.add(this);
@@ -85,7 +89,7 @@ export class SplicePair implements Carrier, Watched {
     const { watch, over } = this.#options;
     // Both directions were ended in order: the other socket only has to send what it still holds.
     if (!closed.readableEnded || !other.readableEnded) cutSocket(other);
-    if (!other.destroyed) return;
+    if (++this.#closed < 2) return;
     watch.remove(this);
     over(this.#why);
   }
