@@ -37,6 +37,11 @@ const WORDS: readonly (readonly [RegExp, RefusalCode])[] = [
   [/has been invalidated|has been deleted|not found|UID \(.{0,128}\) does not match/, 'token_pod_gone'],
 ];
 
+/** Else whoever answered is not the API server, or was asked something else. */
+export function isTokenReview(body: unknown): boolean {
+  return record(body)['kind'] === 'TokenReview';
+}
+
 /**
  * @param body the parsed JSON of the answer
  * @throws {Refusal} token_*; token_review_unavailable when it is no TokenReview answer
@@ -51,8 +56,8 @@ export function readReview(body: unknown, audience: string): ReviewedPod {
 }
 
 function statusOf(body: unknown): ReviewStatus {
-  const { kind, status } = record(body);
-  if (kind !== 'TokenReview') throw new Refusal('token_review_unavailable', 'the answer is not a TokenReview');
+  const { status } = record(body);
+  if (!isTokenReview(body)) throw new Refusal('token_review_unavailable', 'the answer is not a TokenReview');
   const { authenticated, error, audiences, user } = record(status);
   return {
     authenticated: authenticated === true,

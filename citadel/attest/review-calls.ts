@@ -8,7 +8,7 @@ import { Refusal } from '../../shared/errors/refusal.ts';
 import { type KubernetesAnswer, type KubernetesApi, KubernetesUnavailable } from '../kubernetes/client.ts';
 import { CallGate, GateFull } from './call-gate.ts';
 import { Circuit } from './circuit.ts';
-import { type ReviewedPod, readReview } from './review-answer.ts';
+import { isTokenReview, type ReviewedPod, readReview } from './review-answer.ts';
 
 export type ReviewOutcome = 'accepted' | 'refused' | 'unavailable' | 'not_asked';
 
@@ -86,12 +86,13 @@ export class ReviewCalls {
       ended.abort(new NoAnswer(`no answer within ${this.#timeoutMs} ms`)),
     );
     this.#refuseWhileOpen();
-    return await this.#gate.run(ended.signal, async () => {
-      observer?.queue?.(this.#gate.active, this.#gate.waiting);
+    const outcome = this.#gate.run(ended.signal, async () => {
       // Asked again: what happened while this call waited in line counts.
       if (!this.#circuit.tryEnter()) throw new NotAsked();
       return await this.#ask(token, ended.signal);
     });
+    observer?.queue?.(this.#gate.active, this.#gate.waiting);
+    return await outcome;
   }
 
   #refuseWhileOpen(): void {
@@ -138,6 +139,10 @@ export class ReviewCalls {
     if (status !== 200 && status !== 201) {
       this.#circuit.failed();
       throw new NoAnswer(problemOf(status));
+    }
+    if (!isTokenReview(body)) {
+      this.#circuit.failed();
+      throw new NoAnswer('the answer is not a TokenReview');
     }
     this.#circuit.succeeded();
     return readReview(body, this.#audience);
