@@ -21,6 +21,11 @@ export class AuthorityFolder implements AsyncDisposable {
     return folder;
   }
 
+  /** One that is there already and belongs to somebody else. */
+  static at(path: string): AuthorityFolder {
+    return new AuthorityFolder(path);
+  }
+
   file(name: string): string {
     return join(this.path, name);
   }
