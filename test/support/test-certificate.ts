@@ -66,6 +66,8 @@ export interface CertificateIssuer {
   /** Name, DER. */
   readonly name: Buffer;
   readonly keys: KeyPair;
+  /** As the issuer's own certificate has it; default: made here from its key. */
+  readonly keyId?: Buffer;
 }
 
 export function makeKeys(type: TestKeyType = 'P-256'): KeyPair {
@@ -117,7 +119,11 @@ function extensionsFor(issuer: CertificateIssuer, subjectKey: KeyObject, options
     ...(keyUsage.length > 0 ? [extension(OID.keyUsage, options.keyUsageCritical ?? true, namedBits(...keyUsage))] : []),
     ...(extendedKeyUsage.length > 0 ? [extension(OID.extendedKeyUsage, false, seq(...extendedKeyUsage.map(oid)))] : []),
     extension(OID.subjectKeyIdentifier, false, octets(keyIdOf(subjectKey))),
-    extension(OID.authorityKeyIdentifier, false, seq(contextPrimitive(0, keyIdOf(issuer.keys.publicKey)))),
+    extension(
+      OID.authorityKeyIdentifier,
+      false,
+      seq(contextPrimitive(0, issuer.keyId ?? keyIdOf(issuer.keys.publicKey))),
+    ),
     ...(names.length > 0
       ? [extension(OID.subjectAltName, options.namesCritical ?? !options.subject, seq(...names))]
       : []),
