@@ -1,5 +1,5 @@
 /** How a relay ends sockets that did not end by themselves, so that a cut stream never looks like a finished one. */
-import type { Socket } from 'node:net';
+import { Socket } from 'node:net';
 import { TLSSocket } from 'node:tls';
 import type { Clock } from '../../shared/clock/clock.ts';
 
@@ -7,13 +7,20 @@ import type { Clock } from '../../shared/clock/clock.ts';
 const LINGER_MS = 2_000;
 
 /**
- * Closes at once. A plaintext socket is reset: its end could be taken for the regular end of what it carried.
- * TLS has its own mark for that (RFC 8446 §6.1, close_notify), which is simply not sent.
+ * Closes at once, by a reset: an orderly end could be taken for the regular end of what was carried. TLS has a mark
+ * for that of its own (RFC 8446 §6.1, close_notify), but node:tls does not tell whether it came.
  */
 export function cutSocket(socket: Socket): void {
   if (socket.destroyed) return;
-  if (socket instanceof TLSSocket) socket.destroy();
-  else socket.resetAndDestroy();
+  const transport = socket instanceof TLSSocket ? transportOf(socket) : socket;
+  transport?.resetAndDestroy();
+  socket.destroy();
+}
+
+/** The TCP socket below a TLS socket. node:tls has no public name for it. */
+function transportOf(socket: TLSSocket): Socket | undefined {
+  const { _parent: below } = socket as TLSSocket & { readonly _parent?: unknown };
+  return below instanceof Socket && !below.destroyed && !(below instanceof TLSSocket) ? below : undefined;
 }
 
 /**

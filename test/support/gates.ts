@@ -1,0 +1,95 @@
+/**
+ * The data plane of two sidecars in this process: an app's way out, mutual TLS between the two, and the gate before
+ * the other app. Identities come from a test authority, so that a test can rotate and expire them.
+ */
+import { type Clock, systemClock, systemRandomness } from '../../shared/clock/clock.ts';
+import { silentLog } from '../../shared/log/log.ts';
+import type { IdentityStore } from '../../sidecar/identity/identity-store.ts';
+import { ConnectionRegistry } from '../../sidecar/listeners/connection-registry.ts';
+import { createInboundListener } from '../../sidecar/listeners/inbound.ts';
+import type { Listener } from '../../sidecar/listeners/listener.ts';
+import type { ListenerLimits, ListenerParts } from '../../sidecar/listeners/listener-parts.ts';
+import { createOutboundListener } from '../../sidecar/listeners/outbound.ts';
+import type { RelayProtocol } from '../../sidecar/relay/relay.ts';
+import { ConnectionMetrics } from '../../sidecar/telemetry/connection-metrics.ts';
+import { TrafficMetrics } from '../../sidecar/telemetry/traffic-metrics.ts';
+import { MtlsDialer } from '../../sidecar/tls/mtls-dialer.ts';
+import { LIMITS } from './relay-rig.ts';
+
+export const WEB = 'spiffe://cluster.local/ns/shop/sa/web';
+export const ORDERS = 'spiffe://cluster.local/ns/shop/sa/orders';
+
+export interface GateOptions {
+  readonly store: IdentityStore;
+  readonly clock?: Clock;
+  readonly limits?: Partial<ListenerLimits>;
+  readonly expiryGraceSeconds?: number;
+  readonly protocol?: RelayProtocol;
+  /** `host:port`; default: any free port on loopback. */
+  readonly listen?: string;
+}
+
+/** One side: a listener with all that stands behind it. */
+export class Gate implements AsyncDisposable {
+  readonly listener: Listener;
+  readonly registry: ConnectionRegistry;
+  readonly connections = new ConnectionMetrics();
+  readonly traffic = new TrafficMetrics();
+  /** Codes, in the order of events. */
+  readonly refused: string[] = [];
+  readonly handshakes: string[] = [];
+  readonly #unfollow: () => void;
+
+  constructor(options: GateOptions, create: (parts: ListenerParts) => Listener) {
+    const { store, clock = systemClock, expiryGraceSeconds = 30 } = options;
+    this.registry = new ConnectionRegistry({ clock, log: silentLog, metrics: this.connections, expiryGraceSeconds });
+    this.#unfollow = this.registry.followIdentity(store);
+    this.listener = create({
+      store,
+      clock,
+      registry: this.registry,
+      randomness: systemRandomness,
+      log: silentLog,
+      limits: { connections: 100, handshakeSeconds: 5, connectSeconds: 5, ...LIMITS, ...options.limits },
+      workload: { name: 'orders', namespace: 'shop', app: 'orders', version: 'v1' },
+      traffic: this.traffic,
+      accessLog: 'off',
+      refused: ({ code }) => void this.refused.push(code),
+      handshakeEnded: (_direction, result) => void this.handshakes.push(result),
+    });
+  }
+
+  get port(): number {
+    return this.listener.bound!.port;
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#unfollow();
+    this.listener.close();
+    const closed = this.registry.drain();
+    this.registry.cutAll();
+    await closed;
+  }
+}
+
+export async function openInbound(app: number, options: GateOptions): Promise<Gate> {
+  const settings = {
+    name: 'app',
+    listen: '127.0.0.1:0',
+    protocol: options.protocol ?? 'http',
+    app: `127.0.0.1:${app}`,
+  };
+  const gate = new Gate(options, (parts) => createInboundListener(settings, parts));
+  await gate.listener.open();
+  return gate;
+}
+
+/** @param peers who may answer there; default: orders */
+export async function openOutbound(to: number, options: GateOptions & { peers?: readonly string[] }): Promise<Gate> {
+  const { store, clock = systemClock, peers = [ORDERS], protocol = 'http', listen = '127.0.0.1:0' } = options;
+  const dialer = new MtlsDialer({ store, clock, connectSeconds: 5, handshakeSeconds: 5 });
+  const settings = { name: 'orders', listen, protocol, to: `127.0.0.1:${to}`, peers };
+  const gate = new Gate(options, (parts) => createOutboundListener(settings, { ...parts, dialer }));
+  await gate.listener.open();
+  return gate;
+}
