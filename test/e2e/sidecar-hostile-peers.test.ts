@@ -106,7 +106,7 @@ describe('a sidecar, called by hostile peers', () => {
     expect(fields['remoteAddress']).to.equal('127.0.0.1');
     expect(await counted()).to.deep.equal(before.map((count) => count + 1));
     await isServed();
-    expect(await app.requests()).to.deep.equal(Array.from({ length: honest }, () => 'GET /honest HTTP/1.1'));
+    expect(app.requests()).to.deep.equal(Array.from({ length: honest }, () => 'GET /honest HTTP/1.1'));
   }
 
   it('serves a peer with an SVID of citadel', isServed);
@@ -193,7 +193,7 @@ describe('a sidecar, called by hostile peers', () => {
     const hostile = FORGED.map(([, , options]) => callAs(forge(options())));
     await Promise.all([...hostile, isServed(), isServed(), isServed()]);
     await until('all are told', async () => (await refusals()) === before + FORGED.length);
-    expect(await app.requests()).to.deep.equal(Array.from({ length: honest }, () => 'GET /honest HTTP/1.1'));
+    expect(app.requests()).to.deep.equal(Array.from({ length: honest }, () => 'GET /honest HTTP/1.1'));
   });
 
   it('writes no key, certificate or token about any of them', () => {

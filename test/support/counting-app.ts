@@ -1,73 +1,73 @@
 /**
- * An app that keeps every byte it gets and answers every request alike, so that a test can say what reached it: the
- * requests, in order, as their start lines.
+ * An app that keeps every byte it gets, reads it by RFC 9112 §6.3 and nothing cleverer, and answers every whole request
+ * alike: what it understood is what any app could have understood.
  */
-import { type RawApp, rawApp } from './app-server.ts';
+import { rawApp } from './app-server.ts';
 
-export interface CountingApp extends RawApp {
-  /** Everything that came over all connections. */
-  text(): Promise<string>;
+export interface SeenRequest {
+  readonly start: string;
+  /** Start line and fields, as they came. */
+  readonly head: string;
+  readonly body: string;
+  /** Whether it came to its end. */
+  readonly whole: boolean;
+}
+
+export interface CountingApp extends AsyncDisposable {
+  readonly port: number;
   /** Start lines of all requests so far, connection by connection. */
-  requests(): Promise<string[]>;
+  requests(): string[];
+  /** From now on. @returns what came until it is called */
+  watch(): () => SeenRequest[];
 }
 
 const ANSWER = 'HTTP/1.1 200 OK\r\nContent-Length: 6\r\n\r\nserved';
 
-/** For requests whose body, if any, ends with an empty line: counts the ends of heads and of chunked bodies. */
 export async function countingApp(): Promise<CountingApp> {
-  const app = await rawApp((socket) => {
-    let seen = '';
+  const texts: string[] = [];
+  const app = await rawApp((socket, at) => {
+    texts[at] = '';
     let answered = 0;
     socket.on('data', (part: Buffer) => {
-      seen += part.toString('latin1');
-      const complete = completeRequests(seen);
-      for (; answered < complete; answered++) socket.write(ANSWER);
+      texts[at] += part.toString('latin1');
+      const whole = seenIn(texts[at]!).filter((request) => request.whole).length;
+      for (; answered < whole; answered++) socket.write(ANSWER);
     });
     socket.on('end', () => socket.end());
   });
-  const texts = async (): Promise<string[]> => {
-    const all: string[] = [];
-    for (let at = 0; at < app.count; at++) all.push((await app.connection(at)).text);
-    return all;
+  return {
+    port: app.port,
+    requests: () => texts.flatMap(seenIn).map(({ start }) => start),
+    watch() {
+      const lengths = texts.map(({ length }) => length);
+      return () => texts.flatMap((text, at) => seenIn(text.slice(lengths[at] ?? 0)));
+    },
+    [Symbol.asyncDispose]: () => app[Symbol.asyncDispose](),
   };
-  return Object.assign(app, {
-    text: async () => (await texts()).join('\n'),
-    requests: async () => (await texts()).flatMap((text) => startLines(text)),
-  });
 }
 
-/** How many whole requests the text holds, read by RFC 9112 §6.3 and nothing cleverer. */
-function completeRequests(text: string): number {
-  return split(text).filter(({ whole }) => whole).length;
-}
-
-export function startLines(text: string): string[] {
-  return split(text).map(({ head }) => head.split('\r\n')[0]!);
-}
-
-interface Seen {
-  readonly head: string;
-  readonly whole: boolean;
-}
-
-function split(text: string): Seen[] {
-  const seen: Seen[] = [];
+/** Reads requests that follow one another. */
+export function seenIn(text: string): SeenRequest[] {
+  const seen: SeenRequest[] = [];
   let rest = text;
   while (rest !== '') {
     const end = rest.indexOf('\r\n\r\n');
-    if (end < 0) return [...seen, { head: rest, whole: false }];
-    const head = rest.slice(0, end);
-    rest = rest.slice(end + 4);
-    const length = /\r\ncontent-length: *(\d+)/i.exec(head);
-    if (/\r\ntransfer-encoding: *chunked/i.test(head)) {
-      const last = /(?:^|\r\n)0\r\n(?:[^\r\n]+\r\n)*\r\n/.exec(rest);
-      seen.push({ head, whole: last !== null });
-      rest = last ? rest.slice(last.index + last[0].length) : '';
-    } else {
-      const bytes = Number(length?.[1] ?? 0);
-      seen.push({ head, whole: rest.length >= bytes });
-      rest = rest.slice(bytes);
-    }
+    const head = end < 0 ? rest : rest.slice(0, end + 2);
+    const [start = ''] = head.split('\r\n');
+    const after = end < 0 ? '' : rest.slice(end + 4);
+    const bytes = end < 0 ? undefined : bodyBytes(head, after);
+    seen.push({ start, head, body: after.slice(0, bytes ?? after.length), whole: bytes !== undefined });
+    rest = bytes === undefined ? '' : after.slice(bytes);
   }
   return seen;
+}
+
+/** @returns undefined when it has not come to its end */
+function bodyBytes(head: string, after: string): number | undefined {
+  if (/^transfer-encoding: *chunked\r$/im.test(head)) {
+    const last = /(?:^|\r\n)0\r\n(?:[^\r\n]+\r\n)*\r\n/.exec(after);
+    return last ? last.index + last[0].length : undefined;
+  }
+  const bytes = Number(/^content-length: *(\d+)\r$/im.exec(head)?.[1] ?? 0);
+  return after.length >= bytes ? bytes : undefined;
 }

@@ -1,25 +1,12 @@
 import { expect } from 'chai';
 import { isIdentityHeader, peerHeaderValue } from '../../../sidecar/relay/identity-headers.ts';
 import { rawApp } from '../../support/app-server.ts';
+import { SPOOFS } from '../../support/hostile-requests.ts';
 import { RawClient, say } from '../../support/raw-client.ts';
 import { CERTIFICATE_HASH, httpRig, OWN_ID } from '../../support/relay-rig.ts';
 
 const WEB = 'spiffe://cluster.local/ns/shop/sa/web';
 const PROVEN = `By=${OWN_ID};Hash=${CERTIFICATE_HASH};Subject="";URI=${WEB}`;
-
-/** Fields by which a caller tries to say who it is. */
-const SPOOFS: Readonly<Record<string, string>> = {
-  plainly: 'X-Forwarded-Client-Cert: URI=spiffe://cluster.local/ns/shop/sa/admin\r\n',
-  'in capitals': 'X-FORWARDED-CLIENT-CERT: URI=evil\r\n',
-  'in small letters': 'x-forwarded-client-cert: URI=evil\r\n',
-  twice: 'X-Forwarded-Client-Cert: URI=evil\r\nx-forwarded-client-cert: URI=evil\r\n',
-  'as a list': 'X-Forwarded-Client-Cert: URI=evil,URI=evil\r\n',
-  'spelt for CGI': 'X_Forwarded_Client_Cert: URI=evil\r\nx-forwarded_client-cert: URI=evil\r\n',
-  'in names of ours':
-    'X-SPIFFE-Id: evil\r\nx_spiffe_id: evil\r\nX-Sallyport-Peer: evil\r\nx-sallyport-refusal: evil\r\n',
-  'and lists it in Connection': 'Connection: X-Forwarded-Client-Cert, close\r\nX-Forwarded-Client-Cert: URI=evil\r\n',
-  'and lists only what we set in Connection': 'Connection: x-forwarded-client-cert\r\n',
-};
 
 async function seenByApp(sent: string, peer?: string): Promise<string> {
   await using app = await rawApp();
