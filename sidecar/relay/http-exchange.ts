@@ -12,6 +12,7 @@ import {
 } from 'node:http';
 import { asRefusal, Refusal } from '../../shared/errors/refusal.ts';
 import { AnswerForward, forwardInterim } from './answer-forward.ts';
+import { MALFORMED } from './answer-rules.ts';
 import { cutSocket } from './close-socket.ts';
 import type { HttpConnection, Turn } from './http-connection.ts';
 import type { HttpContext } from './http-context.ts';
@@ -142,12 +143,15 @@ export class HttpExchange implements Turn, Watched {
     if (this.#settled || this.#response.headersSent) return;
     this.#heard = true;
     this.#moved();
-    if (status === 100) {
-      // RFC 9110 §10.1.1: a 100 is for who asked for it.
-      if (!this.#checked?.expectsContinue || this.#continued) return;
-      this.#continued = true;
-      this.#response.writeContinue();
-    } else forwardInterim(this.#request, this.#response, status, rawHeaders);
+    // RFC 9110 §10.1.1: a 100 is for who asked for it.
+    if (status === 100 && (!this.#checked?.expectsContinue || this.#continued)) return;
+    try {
+      if (status === 100) this.#response.writeContinue();
+      else forwardInterim(this.#request, this.#response, status, rawHeaders);
+      this.#continued ||= status === 100;
+    } catch (error) {
+      this.#fail(asRefusal(error, MALFORMED[this.#context.pool.kind]));
+    }
   }
 
   #onAnswer(answer: IncomingMessage): void {

@@ -49,6 +49,7 @@ export class HttpRelay implements Relay {
 
   accept(accepted: Accepted): void {
     const { socket } = accepted;
+    if (socket.destroyed) return;
     const connection = new HttpConnection(accepted, this.#context);
     this.#connections.set(socket, connection);
     socket.on('close', () => this.#connections.delete(socket));

@@ -47,6 +47,7 @@ export class TcpSplice implements Relay {
 
   accept(accepted: Accepted): void {
     const { socket } = accepted;
+    if (socket.destroyed) return;
     leaveErrorsToClose(socket);
     // TCP and TLS end their directions one by one.
     socket.allowHalfOpen = true;
