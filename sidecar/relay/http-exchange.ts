@@ -39,7 +39,6 @@ export class HttpExchange implements Turn, Watched {
   #upload: RequestUpload | undefined;
   #answer: AnswerForward | undefined;
   #refusal: Refusal | undefined;
-  #repeated = false;
   #heard = false;
   /** Whether the caller was told to go on with its body. */
   #continued = false;
@@ -185,8 +184,8 @@ export class HttpExchange implements Turn, Watched {
     if (this.#settled || call !== this.#call || !this.#checked) return;
     const { method = '' } = this.#request;
     const failed = { method, hasBody: this.#checked.hasBody, reused: call.reusedSocket, heard: this.#heard };
-    if (!this.#repeated && mayRepeat(error, failed)) {
-      this.#repeated = true;
+    if (mayRepeat(error, failed)) {
+      // Once: what goes out on a new connection is never one that was reused.
       this.#send(this.#checked, this.#context.pool.fresh);
       return;
     }

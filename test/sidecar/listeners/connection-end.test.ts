@@ -185,6 +185,6 @@ describe('rotation', () => {
     expect(first.text).to.contain(`Hash=${oldHash}`);
     first.send('HTTP/1.1 200 OK\r\nContent-Length: 3\r\n\r\nold');
     expect(await before.until('old')).to.match(/Connection: keep-alive/);
-    await until('the old connection is gone', () => inbound.registry.size === 1);
+    await until('the old connection is gone, at once', () => inbound.registry.size === 1, 2_000);
   });
 });

@@ -6,6 +6,7 @@ import type HttpProxy from 'http-proxy';
 import { hardenedHttpProxy, loadHttpProxy } from '../../../sidecar/relay/http-proxy-hardened.ts';
 import { httpApp } from '../../support/app-server.ts';
 import { RawClient } from '../../support/raw-client.ts';
+import { tool } from '../../support/tool.ts';
 import { until } from '../../support/until.ts';
 
 const SMUGGLED = 'GET /smuggled HTTP/1.1\r\nHost: a\r\n\r\n';
@@ -48,5 +49,12 @@ describe('http-proxy', () => {
   it('hardened leaves the body a body', async () => {
     const seen = await requestsSeen(hardenedHttpProxy);
     expect(seen).to.deep.equal([`DELETE /a ${SMUGGLED.length}`, 'GET /next 0']);
+  });
+
+  it('hardened prints no warning of deprecation in a new process', async () => {
+    const module = new URL('../../../sidecar/relay/http-proxy-hardened.ts', import.meta.url).href;
+    const program = `import { hardenedHttpProxy } from '${module}'; hardenedHttpProxy({}).on('error', () => {}).web({}, {}, {});`;
+    const { code, stderr } = await tool(process.execPath, ['--input-type=module', '-e', program]);
+    expect([code, stderr]).to.deep.equal([0, '']);
   });
 });

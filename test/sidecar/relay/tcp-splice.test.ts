@@ -1,5 +1,7 @@
 import { expect } from 'chai';
+import { systemClock } from '../../../shared/clock/clock.ts';
 import { Refusal } from '../../../shared/errors/refusal.ts';
+import { AppUpstream } from '../../../sidecar/relay/app-upstream.ts';
 import type { UpstreamConnection } from '../../../sidecar/relay/upstream.ts';
 import { rawApp } from '../../support/app-server.ts';
 import { FakeClock } from '../../support/fake-clock.ts';
@@ -34,7 +36,6 @@ describe('TCP splice', () => {
     await using app = await rawApp((socket) => socket.on('end', () => socket.end('got it')));
     let connect = (): void => {};
     const there = new Promise<void>((resolve) => (connect = resolve));
-    const { AppUpstream } = await import('../../../sidecar/relay/app-upstream.ts');
     const real = new AppUpstream({ host: '127.0.0.1', port: app.port, clock: new FakeClock(), connectSeconds: 5 });
     const to = { kind: 'app', address: 'x', dial: () => there.then(() => real.dial()) } as const;
     await using rig = await tcpRig({ to });
@@ -116,6 +117,23 @@ describe('TCP splice', () => {
     client.socket.resetAndDestroy();
     await until('dialing was given up', () => given?.aborted);
     expect(rig.refused).to.deep.equal([]);
+  });
+
+  it('leaves no connection behind when the client left while it was dialed', async () => {
+    await using app = await rawApp();
+    const real = new AppUpstream({ host: '127.0.0.1', port: app.port, clock: systemClock, connectSeconds: 5 });
+    const steps = { go: (): void => {} };
+    const gone = new Promise<void>((resolve) => {
+      steps.go = resolve;
+    });
+    const to = { kind: 'app', address: 'x', dial: () => gone.then(() => real.dial()) } as const;
+    await using rig = await tcpRig({ to });
+    const client = await RawClient.connect(rig.port);
+    await until('it is accepted', () => rig.sockets[0]);
+    client.socket.resetAndDestroy();
+    await until('it has left', () => rig.sockets[0]!.destroyed);
+    steps.go();
+    await (await app.connection(0)).closed();
   });
 
   it('ends in order what has been silent for too long, with a code', async () => {

@@ -211,15 +211,4 @@ describe('upgrade', () => {
     await clock.advance(3_000);
     expect(rig.refused.map(({ code }) => code)).to.deep.equal([]);
   });
-
-  it('prints no warning of deprecation', async () => {
-    const warnings: string[] = [];
-    const onWarning = (warning: Error & { code?: string }): void => void warnings.push(warning.code ?? warning.name);
-    process.on('warning', onWarning);
-    await using app = await rawApp();
-    await using rig = await httpRig({ to: app.port });
-    await upgraded(app, rig);
-    process.off('warning', onWarning);
-    expect(warnings).to.deep.equal([]);
-  });
 });
