@@ -1,9 +1,14 @@
 /** `npm run bench [-- NAME ...]`: the benches, one after the other; see README.md beside this file. */
 import { parseArgs } from 'node:util';
 import { issuanceBench } from './issuance-bench.ts';
+import { requestBench } from './request-bench.ts';
+import { memoryBench, startBench } from './sidecar-bench.ts';
 
 const BENCHES: Readonly<Record<string, (scale: number) => Promise<void>>> = {
   issuance: (scale) => issuanceBench({ rounds: Math.max(2, Math.round(5 * scale)), seconds: 5 }),
+  start: (scale) => startBench(Math.max(3, Math.round(9 * scale))),
+  memory: () => memoryBench(),
+  requests: (scale) => requestBench({ rounds: Math.max(2, Math.round(3 * scale)), seconds: 4 }),
 };
 
 const { positionals, values } = parseArgs({

@@ -10,8 +10,8 @@ export interface LoadReport {
   readonly answered: number;
   /** Requests without an answer of 200, each with its reason. */
   readonly failures: readonly string[];
-  /** Connections opened over the whole run: as many as `connections` when none was ever lost. */
-  readonly opened: number;
+  /** Connections that ended while the load ran. */
+  readonly lost: number;
 }
 
 export interface LoadWish {
@@ -29,7 +29,8 @@ export class SteadyLoad {
   readonly #inFlight = new Set<Promise<void>>();
   #sent = 0;
   #answered = 0;
-  #opened = 0;
+  #lost = 0;
+  #stopped = false;
   /** How many should have been sent by now: late timers catch up, so the rate holds on a busy machine. */
   readonly #began = performance.now();
 
@@ -38,8 +39,11 @@ export class SteadyLoad {
     this.#agent = new Agent({ keepAlive: true, maxSockets: wish.connections, maxFreeSockets: wish.connections });
     const create = this.#agent.createConnection.bind(this.#agent);
     this.#agent.createConnection = (options, done) => {
-      this.#opened++;
-      return create(options, done);
+      const socket = create(options, done);
+      socket?.once('close', () => {
+        if (!this.#stopped) this.#lost++;
+      });
+      return socket;
     };
     this.#timer = setInterval(() => this.#catchUp(), 10);
   }
@@ -55,8 +59,9 @@ export class SteadyLoad {
   async stop(): Promise<LoadReport> {
     clearInterval(this.#timer);
     await Promise.all(this.#inFlight);
+    this.#stopped = true;
     this.#agent.destroy();
-    return { sent: this.#sent, answered: this.#answered, failures: this.#failures, opened: this.#opened };
+    return { sent: this.#sent, answered: this.#answered, failures: this.#failures, lost: this.#lost };
   }
 
   #catchUp(): void {
@@ -70,9 +75,14 @@ export class SteadyLoad {
 
   #one(): Promise<void> {
     const { port, path = '/' } = this.#wish;
-    return new Promise((resolve) => {
+    const sentAt = performance.now();
+    return new Promise((done) => {
+      const resolve = (): void => {
+        clearTimeout(deadline);
+        done();
+      };
       const failed = (why: string): void => {
-        this.#failures.push(why);
+        this.#failures.push(`${Math.round(sentAt - this.#began)} ms after the start: ${why}`);
         resolve();
       };
       const call = request({ host: '127.0.0.1', port, path, agent: this.#agent }, (response) => {
@@ -88,7 +98,8 @@ export class SteadyLoad {
           resolve();
         });
       });
-      call.setTimeout(10_000, () => call.destroy(new Error('no answer within 10 s')));
+      // A timer of its own: a timeout of the socket would outlive the request on an idle connection.
+      const deadline = setTimeout(() => call.destroy(new Error('no answer within 10 s')), 10_000);
       call.on('error', (error) => failed(error.message));
       call.end();
     });
