@@ -89,9 +89,10 @@ class PoolAgent extends Agent {
     const retire = (): void => {
       this.#retired.add(socket);
       if (!this.#idle.delete(socket)) return;
-      // First out of the pool, so that no request finds a connection that is going away.
-      socket.emit('agentRemove');
+      // In this order and in one turn: node:http takes only what is no longer writable out of its idle connections,
+      // and a request that found this one there would wait for ever.
       socket.destroySoon();
+      socket.emit('agentRemove');
     };
     return { retire, expire: retire, cut: (why: Refusal) => void socket.destroy(why) };
   }
