@@ -114,14 +114,14 @@ function svidOf(uri: string, chainDer: readonly Buffer[], keys: KeyPair): TestSv
 const pemOf = (key: KeyObject): string => key.export({ format: 'pem', type: 'pkcs8' }).toString();
 
 const authorityDefaults = () => ({
-  notBefore: systemClock.now() - MINUTE,
+  notBefore: systemClock.now() - HOUR,
   notAfter: systemClock.now() + 24 * HOUR,
   ca: true,
   keyUsage: [USAGE.keyCertSign, USAGE.cRLSign],
 });
 
 const leafDefaults = () => ({
-  notBefore: systemClock.now() - MINUTE,
+  notBefore: systemClock.now() - HOUR,
   notAfter: systemClock.now() + HOUR,
   keyUsage: [USAGE.digitalSignature],
   extendedKeyUsage: [OID.serverAuth, OID.clientAuth],
