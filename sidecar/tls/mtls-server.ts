@@ -40,7 +40,9 @@ export function createMtlsServer(options: MtlsServerOptions): tls.Server {
   server.on('close', forget);
   server.on('secureConnection', (socket) => admit(socket, served, options));
   server.on('tlsClientError', (error: HandshakeFailure, socket) => {
-    onRefused(store.identity ? refusalOfHandshake(error) : new Refusal('identity_missing'), addressOf(socket));
+    const remoteAddress = addressOf(socket);
+    socket.destroy(); // node:tls only tells that a handshake took too long, and leaves the connection open
+    onRefused(store.identity ? refusalOfHandshake(error) : new Refusal('identity_missing'), remoteAddress);
   });
   return server;
 }
