@@ -14,7 +14,7 @@ import { plannedMesh, type TestMesh } from '../support/mesh.ts';
 import { type MeshSvid, metricAt, obtainSvid, peerOf, tlsTo } from '../support/one-sidecar.ts';
 import { until } from '../support/until.ts';
 
-const LIMITS = { handshakeSeconds: 1, headerSeconds: 1, bodyIdleSeconds: 1, idleSeconds: 2 };
+const LIMITS = { handshakeSeconds: 1, headerSeconds: 1, bodyIdleSeconds: 1, idleSeconds: 1 };
 /** Beyond a limit: how often limits are looked at, and a busy machine. Milliseconds. */
 const SLACK = 2_500;
 const IDLE = 2_000;
