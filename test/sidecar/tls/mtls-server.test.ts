@@ -26,7 +26,7 @@ describe('the mutual TLS server', () => {
     connectAs(server.port, ROOT, svid);
     const { peer, own, socket } = await server.admitted();
     expect(peer.spiffeId.uri).to.equal(WEB);
-    expect(peer.notAfter).to.be.closeTo(now + 60 * MINUTE, MINUTE);
+    expect(peer.notAfter).to.be.closeTo(systemClock.now() + 60 * MINUTE, MINUTE);
     expect(peer.certificateHash).to.match(/^[0-9a-f]{64}$/);
     expect(own).to.equal(store.identity);
     expect(socket.getProtocol()).to.equal('TLSv1.3');
