@@ -47,6 +47,11 @@ export const RELAY_REFUSALS = {
     message: 'The destination did not accept the connection in time.',
     help: 'See `limits.connectSeconds`.',
   },
+  upstream_overloaded: {
+    status: 503,
+    message: 'Too much is in progress at the destination.',
+    help: 'See `limits.destinationActive`: the destination is slower than what is asked of it, or the limit is too low.',
+  },
   upstream_reset: {
     status: 502,
     message: 'The destination closed the connection before it answered.',
