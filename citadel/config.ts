@@ -3,38 +3,13 @@
  * and `--print-config` derive from it. It only describes: nothing is opened or read here.
  */
 import { z } from 'zod';
+import { withCrossCheck } from '../shared/config/cross-checks.ts';
+import { address, choice, flag, logFormat, logLevel, text, trustDomain, url, whole } from '../shared/config/fields.ts';
 import type { SettingsSpec } from '../shared/config/settings.ts';
-import { parseListenAddress } from '../shared/process/listen-address.ts';
-import { isTrustDomainName } from '../shared/spiffe/spiffe-id.ts';
 import { checkSettings } from './config-rules.ts';
 
-const text = (description: string) => z.string().min(1).meta({ description });
-const flag = (byDefault: boolean, description: string) => z.boolean().default(byDefault).meta({ description });
-const whole = (min: number, max: number, byDefault: number, description: string) =>
-  z.int().min(min).max(max).default(byDefault).meta({ description });
-const address = (byDefault: string, description: string) =>
-  z
-    .string()
-    .refine((value) => parseListenAddress(value) !== undefined, 'expected host:port, for example 0.0.0.0:15012')
-    .default(byDefault)
-    .meta({ description });
-const url = (description: string) =>
-  z
-    .string()
-    .refine((value) => URL.canParse(value) && /^https?:$/.test(new URL(value).protocol), 'expected an http(s) URL')
-    .meta({ description });
-const choice = <const Values extends readonly [string, ...string[]]>(
-  values: Values,
-  byDefault: Values[number],
-  description: string,
-) =>
-  z
-    .enum(values)
-    .default(byDefault)
-    .meta({ description: `${description} One of ${values.join(', ')}.` });
-
 const api = z.strictObject({
-  listen: address('0.0.0.0:15012', 'Address of the API (HTTPS).'),
+  listen: address('Address of the API (HTTPS).', '0.0.0.0:15012').default('0.0.0.0:15012'),
   names: z
     .array(z.string().regex(/^[A-Za-z0-9.:*-]{1,253}$/, 'expected a DNS name or an IP address'))
     .min(1)
@@ -134,47 +109,45 @@ const limits = z.strictObject({
   drainSeconds: whole(0, 3600, 30, 'How long requests in flight may take after SIGTERM, seconds.'),
 });
 
-const schema = z
-  .strictObject({
-    trustDomain: z
-      .string()
-      .refine(isTrustDomainName, 'expected a trust domain name: lower-case letters, digits, dot, dash, underscore')
-      .default('cluster.local')
-      .meta({ description: 'Name of the trust domain: the first part of every SPIFFE ID issued here.' }),
-    api: api.prefault({}),
-    health: z
-      .strictObject({ listen: address('0.0.0.0:15014', 'Address of /healthz, /readyz and /metrics (plain HTTP).') })
-      .prefault({}),
-    authority: z
-      .strictObject({
-        directory: text('Folder of the authority. Created with a new root when it is empty.').default(
-          '/var/lib/citadel/authority',
-        ),
-      })
-      .prefault({}),
-    journal: z
-      .strictObject({
-        file: text(
-          'SQLite file of the issuance journal. Every certificate is recorded there before it leaves.',
-        ).default('/var/lib/citadel/journal.sqlite'),
-      })
-      .prefault({}),
-    certificates: certificates.prefault({}),
-    attestation: attestation.prefault({}),
-    limits: limits.prefault({}),
-    log: z
-      .strictObject({
-        level: choice(['debug', 'info', 'warn', 'error'], 'info', 'Least level that is logged. Read again on SIGHUP.'),
-        format: choice(
-          ['auto', 'json', 'text'],
-          'auto',
-          'Form of log lines; auto is text on a terminal and JSON elsewhere.',
-        ),
-      })
-      .prefault({}),
-  })
-  .superRefine(checkSettings);
+const single = z.strictObject({
+  trustDomain: trustDomain('Name of the trust domain: the first part of every SPIFFE ID issued here.').default(
+    'cluster.local',
+  ),
+  api: api.prefault({}),
+  health: z
+    .strictObject({
+      listen: address('Address of /healthz, /readyz and /metrics (plain HTTP).', '0.0.0.0:15014').default(
+        '0.0.0.0:15014',
+      ),
+    })
+    .prefault({}),
+  authority: z
+    .strictObject({
+      directory: text('Folder of the authority. Created with a new root when it is empty.').default(
+        '/var/lib/citadel/authority',
+      ),
+    })
+    .prefault({}),
+  journal: z
+    .strictObject({
+      file: text('SQLite file of the issuance journal. Every certificate is recorded there before it leaves.').default(
+        '/var/lib/citadel/journal.sqlite',
+      ),
+    })
+    .prefault({}),
+  certificates: certificates.prefault({}),
+  attestation: attestation.prefault({}),
+  limits: limits.prefault({}),
+  log: z
+    .strictObject({
+      level: logLevel('Least level that is logged. Read again on SIGHUP.'),
+      format: logFormat(),
+    })
+    .prefault({}),
+});
 
-export type CitadelSettings = z.output<typeof schema>;
+export type CitadelSettings = z.output<typeof single>;
+
+const schema = withCrossCheck(single, checkSettings);
 
 export const CITADEL_SETTINGS: SettingsSpec<typeof schema> = { prefix: 'CITADEL', schema };

@@ -1,61 +1,64 @@
 /** What settings must be together, each rule with the key to change. Pure; single values are checked in config.ts. */
+import type { CrossCheck, Findings } from '../shared/config/cross-checks.ts';
 import { parseListenAddress } from '../shared/process/listen-address.ts';
 import type { SidecarSettings } from './config.ts';
-
-/** The part of zod's refinement context that a rule uses. */
-interface Problems {
-  addIssue(issue: { code: 'custom'; path: PropertyKey[]; message: string }): void;
-}
 
 interface Port {
   readonly path: readonly PropertyKey[];
   readonly text: string;
 }
 
+const LISTS = ['inbound', 'outbound'] as const;
+type ListKey = (typeof LISTS)[number];
+
 const WILDCARDS: ReadonlySet<string> = new Set(['0.0.0.0', '::']);
 
-/** Reports every broken rule at once, for zod's `superRefine`. */
-export function checkSettings(settings: SidecarSettings, problems: Problems): void {
-  const report = (path: readonly PropertyKey[], message: string): void =>
-    problems.addIssue({ code: 'custom', path: [...path], message });
-  checkNames('inbound', settings.inbound, report);
-  checkNames('outbound', settings.outbound, report);
-  checkPorts(portsOf(settings), report);
-  if (settings.inbound.length + settings.outbound.length === 0) {
-    report(['inbound'], 'has no listener, and outbound has none either: this sidecar would carry nothing');
+/** Reports every broken rule at once; values that are wrong by themselves are left out. */
+export const checkSettings: CrossCheck<SidecarSettings> = (settings, findings) => {
+  for (const key of LISTS) checkNames(key, settings, findings);
+  checkPorts(portsOf(settings, findings), findings);
+  if (LISTS.every((key) => !findings.isWrong([key]) && settings[key].length === 0)) {
+    findings.report(['inbound'], 'has no listener, and outbound has none either: this sidecar would carry nothing');
   }
-}
-
-type Report = (path: readonly PropertyKey[], message: string) => void;
+};
 
 /** A name is a metric label and a log field: two listeners under one name could not be told apart. */
-function checkNames(key: string, listeners: readonly { readonly name: string }[], report: Report): void {
-  for (const [at, { name }] of listeners.entries()) {
-    if (listeners.findIndex((other) => other.name === name) < at)
-      report([key, at, 'name'], `is taken by another ${key} listener`);
+function checkNames(key: ListKey, settings: SidecarSettings, { isWrong, report }: Findings): void {
+  const taken = new Set<string>();
+  for (const at of placesIn(key, settings, isWrong)) {
+    const path = [key, at, 'name'];
+    if (isWrong(path)) continue;
+    const { name } = settings[key][at]!;
+    if (taken.has(name)) report(path, `is taken by another ${key} listener`);
+    taken.add(name);
   }
 }
 
-function checkPorts(ports: readonly Port[], report: Report): void {
+function checkPorts(ports: readonly Port[], { report }: Findings): void {
   for (const [at, port] of ports.entries()) {
     const rival = ports.slice(0, at).find((other) => collide(port.text, other.text));
     if (rival) report(port.path, `is the same address as ${rival.path.join('.')}`);
   }
 }
 
-function portsOf({ inbound, outbound, admin, metrics, health }: SidecarSettings): Port[] {
-  const many = (key: string, listeners: readonly { readonly listen: string }[]): Port[] =>
-    listeners.map(({ listen }, at) => ({ path: [key, at, 'listen'], text: listen }));
-  return [
-    ...many('inbound', inbound),
-    ...many('outbound', outbound),
-    { path: ['admin', 'listen'], text: admin.listen },
-    { path: ['metrics', 'listen'], text: metrics.listen },
-    { path: ['health', 'listen'], text: health.listen },
-  ];
+function portsOf(settings: SidecarSettings, { isWrong }: Findings): Port[] {
+  const listed = LISTS.flatMap((key) =>
+    placesIn(key, settings, isWrong)
+      .filter((at) => !isWrong([key, at, 'listen']))
+      .map((at) => ({ path: [key, at, 'listen'], text: settings[key][at]!.listen })),
+  );
+  const single = (['admin', 'metrics', 'health'] as const)
+    .filter((key) => !isWrong([key, 'listen']))
+    .map((key) => ({ path: [key, 'listen'], text: settings[key].listen }));
+  return [...listed, ...single];
 }
 
-/** Port 0 asks for any free port and never collides. What is no address is reported elsewhere. */
+/** Where in a list there are listeners to speak of. */
+function placesIn(key: ListKey, settings: SidecarSettings, isWrong: Findings['isWrong']): number[] {
+  return isWrong([key]) ? [] : settings[key].map((_, at) => at).filter((at) => !isWrong([key, at]));
+}
+
+/** Port 0 asks for any free port and never collides. */
 function collide(one: string, other: string): boolean {
   const [a, b] = [parseListenAddress(one), parseListenAddress(other)];
   if (!a || !b || a.port === 0 || a.port !== b.port) return false;

@@ -3,35 +3,20 @@
  * and `--print-config` derive from it. It only describes: nothing is opened or read here.
  */
 import { z } from 'zod';
+import { withCrossCheck } from '../shared/config/cross-checks.ts';
+import { address, choice, logFormat, logLevel, text, trustDomain, whole } from '../shared/config/fields.ts';
 import type { SettingsSpec } from '../shared/config/settings.ts';
-import { parseListenAddress } from '../shared/process/listen-address.ts';
-import { isTrustDomainName, parseSpiffeId, SpiffeIdError } from '../shared/spiffe/spiffe-id.ts';
+import { parseSpiffeId, SpiffeIdError } from '../shared/spiffe/spiffe-id.ts';
 import { isLoopbackAddress } from './admin/loopback.ts';
 import { checkSettings } from './config-rules.ts';
 
-const text = (description: string) => z.string().min(1).max(4096).meta({ description });
 const label = (description: string) => z.string().min(1).max(253).optional().meta({ description });
-const whole = (min: number, max: number, byDefault: number, description: string) =>
-  z.int().min(min).max(max).default(byDefault).meta({ description });
-const address = (description: string) =>
-  z
-    .string()
-    .refine((value) => parseListenAddress(value) !== undefined, 'expected host:port, for example 0.0.0.0:15006')
-    .meta({ description });
+const peerAddress = (description: string) => address(description, '0.0.0.0:15006');
 const loopback = (description: string, why: string) =>
   z
     .string()
     .refine(isLoopbackAddress, `expected an address on loopback, for example 127.0.0.1:8080: ${why}`)
     .meta({ description });
-const choice = <const Values extends readonly [string, ...string[]]>(
-  values: Values,
-  byDefault: Values[number],
-  description: string,
-) =>
-  z
-    .enum(values)
-    .default(byDefault)
-    .meta({ description: `${description} One of ${values.join(', ')}.` });
 
 const listenerName = z
   .string()
@@ -61,7 +46,7 @@ const workload = z.strictObject({
 
 const inbound = z.strictObject({
   name: listenerName.default('app').meta({ description: 'Name of the listener in logs and metrics.' }),
-  listen: address('Address that peers connect to, with mutual TLS.'),
+  listen: peerAddress('Address that peers connect to, with mutual TLS.'),
   protocol,
   app: loopback('Where the app listens.', 'what goes to the app is plaintext'),
 });
@@ -70,7 +55,7 @@ const outbound = z.strictObject({
   name: listenerName.meta({ description: 'Name of the listener in logs and metrics.' }),
   listen: loopback('Address that the app connects to.', 'whoever reaches it speaks with the identity of this workload'),
   protocol,
-  to: address('Where the connection goes, with mutual TLS.'),
+  to: peerAddress('Where the connection goes, with mutual TLS.'),
   peers: z
     .array(z.string().refine(isWorkloadId, 'expected a SPIFFE ID such as spiffe://cluster.local/ns/shop/sa/orders'))
     .min(1)
@@ -112,60 +97,54 @@ const renewal = z.strictObject({
 });
 
 const log = z.strictObject({
-  level: choice(['debug', 'info', 'warn', 'error'], 'info', 'Least level that is logged. Read again on SIGHUP.'),
-  format: choice(['auto', 'json', 'text'], 'auto', 'Form of log lines; auto is text on a terminal and JSON elsewhere.'),
+  level: logLevel('Least level that is logged. Read again on SIGHUP.'),
+  format: logFormat(),
   access: choice(['off', 'debug', 'info'], 'off', 'Level of one line per request or TCP connection.'),
 });
 
-const schema = z
-  .strictObject({
-    citadel: citadel.prefault({}),
-    tokenFile: text('File with the projected service account token. Read again for every call.').default(
-      '/var/run/secrets/citadel/token',
-    ),
-    trustDomain: z
-      .string()
-      .refine(isTrustDomainName, 'expected a trust domain name: lower-case letters, digits, dot, dash, underscore')
-      .default('cluster.local')
-      .meta({ description: 'Trust domain of this workload. An identity or a bundle of another one is refused.' }),
-    workload: workload.prefault({}),
-    certificateSeconds: z
-      .int()
-      .min(5)
-      .max(2_592_000)
-      .optional()
-      .meta({ description: 'Lifetime to ask for, seconds. Default: what citadel gives.' }),
-    inbound: z
-      .array(inbound)
-      .max(64)
-      .default([])
-      .meta({ description: 'Ports for peers: name, listen, protocol, app.' }),
-    outbound: z
-      .array(outbound)
-      .max(256)
-      .default([])
-      .meta({ description: 'Ports for the app: name, listen, protocol, to, peers.' }),
-    admin: z
-      .strictObject({
-        listen: loopback(
-          'Address of /identity, /config and /connections (plain HTTP).',
-          'it is for whoever is inside the pod already',
-        ).default('127.0.0.1:15000'),
-      })
-      .prefault({}),
-    metrics: z
-      .strictObject({ listen: address('Address of /metrics (plain HTTP).').default('0.0.0.0:15020') })
-      .prefault({}),
-    health: z
-      .strictObject({ listen: address('Address of /healthz and /readyz (plain HTTP).').default('0.0.0.0:15021') })
-      .prefault({}),
-    limits: limits.prefault({}),
-    renewal: renewal.prefault({}),
-    log: log.prefault({}),
-  })
-  .superRefine(checkSettings);
+const single = z.strictObject({
+  citadel: citadel.prefault({}),
+  tokenFile: text('File with the projected service account token. Read again for every call.').default(
+    '/var/run/secrets/citadel/token',
+  ),
+  trustDomain: trustDomain('Trust domain of this workload. An identity or a bundle of another one is refused.').default(
+    'cluster.local',
+  ),
+  workload: workload.prefault({}),
+  certificateSeconds: z
+    .int()
+    .min(5)
+    .max(2_592_000)
+    .optional()
+    .meta({ description: 'Lifetime to ask for, seconds. Default: what citadel gives.' }),
+  inbound: z.array(inbound).max(64).default([]).meta({ description: 'Ports for peers: name, listen, protocol, app.' }),
+  outbound: z
+    .array(outbound)
+    .max(256)
+    .default([])
+    .meta({ description: 'Ports for the app: name, listen, protocol, to, peers.' }),
+  admin: z
+    .strictObject({
+      listen: loopback(
+        'Address of /identity, /config and /connections (plain HTTP).',
+        'it is for whoever is inside the pod already',
+      ).default('127.0.0.1:15000'),
+    })
+    .prefault({}),
+  metrics: z
+    .strictObject({ listen: peerAddress('Address of /metrics (plain HTTP).').default('0.0.0.0:15020') })
+    .prefault({}),
+  health: z
+    .strictObject({ listen: peerAddress('Address of /healthz and /readyz (plain HTTP).').default('0.0.0.0:15021') })
+    .prefault({}),
+  limits: limits.prefault({}),
+  renewal: renewal.prefault({}),
+  log: log.prefault({}),
+});
 
-export type SidecarSettings = z.output<typeof schema>;
+export type SidecarSettings = z.output<typeof single>;
+
+const schema = withCrossCheck(single, checkSettings);
 
 export const SIDECAR_SETTINGS: SettingsSpec<typeof schema> = { prefix: 'SIDECAR', schema };
 

@@ -1,9 +1,8 @@
 /** Every setting of `citadel dev-issuer` with its default, its unit and its bounds. It only describes. */
 import { z } from 'zod';
+import { address, choice, flag, logFormat, logLevel, text, whole } from '../../shared/config/fields.ts';
 import type { SettingsSpec } from '../../shared/config/settings.ts';
-import { parseListenAddress } from '../../shared/process/listen-address.ts';
 
-const text = (description: string) => z.string().min(1).meta({ description });
 /** Kubernetes' grammar for names: it also keeps a name from leaving its directory. */
 const name = (description: string) =>
   z
@@ -15,15 +14,13 @@ const workload = z.strictObject({
   namespace: name('Namespace of the workload.'),
   serviceAccount: name('Service account of the workload.'),
   directory: text('Folder for its token file; default: <directory>/<namespace>/<serviceAccount>.').optional(),
-  expired: z.boolean().default(false).meta({ description: 'Write a token that has expired, to see it refused.' }),
+  expired: flag(false, 'Write a token that has expired, to see it refused.'),
 });
 
 const schema = z.strictObject({
-  listen: z
-    .string()
-    .refine((value) => parseListenAddress(value) !== undefined, 'expected host:port, for example 127.0.0.1:15080')
-    .default('127.0.0.1:15080')
-    .meta({ description: 'Address of the discovery document and the key set (plain HTTP).' }),
+  listen: address('Address of the discovery document and the key set (plain HTTP).', '127.0.0.1:15080').default(
+    '127.0.0.1:15080',
+  ),
   issuer: z
     .string()
     .refine(
@@ -36,17 +33,9 @@ const schema = z.strictObject({
         'The `iss` claim of tokens: the URL at which citadel reaches this issuer. Default: http:// and the address listened on.',
     }),
   directory: text('Folder under which token files are written.').default('dev-tokens'),
-  tokenSeconds: z
-    .int()
-    .min(5)
-    .max(86_400)
-    .default(3600)
-    .meta({ description: 'Lifetime of a token, seconds. It is replaced at 80 % of it.' }),
+  tokenSeconds: whole(5, 86_400, 3600, 'Lifetime of a token, seconds. It is replaced at 80 % of it.'),
   audience: text('The one audience of every token.').default('citadel'),
-  algorithm: z
-    .enum(['ES256', 'RS256'])
-    .default('ES256')
-    .meta({ description: 'How tokens are signed: ES256 or RS256.' }),
+  algorithm: choice(['ES256', 'RS256'], 'ES256', 'How tokens are signed.'),
   keyFile: text('File for the signing key; created when missing. Default: a new key at each start.').optional(),
   workloads: z
     .array(workload)
@@ -56,14 +45,8 @@ const schema = z.strictObject({
     .meta({ description: 'Who gets a token: a list of {namespace, serviceAccount, directory, expired}.' }),
   log: z
     .strictObject({
-      level: z
-        .enum(['debug', 'info', 'warn', 'error'])
-        .default('info')
-        .meta({ description: 'Least level that is logged.' }),
-      format: z
-        .enum(['auto', 'json', 'text'])
-        .default('auto')
-        .meta({ description: 'Form of log lines; auto is text on a terminal and JSON elsewhere.' }),
+      level: logLevel('Least level that is logged.'),
+      format: logFormat(),
     })
     .prefault({}),
 });

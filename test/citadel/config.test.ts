@@ -122,6 +122,34 @@ describe('the settings of citadel', () => {
     });
   }
 
+  it('reports what values must be together in the same run in which one value is wrong by itself', () => {
+    const found = problems(
+      [
+        'trustDomain: Not A Domain',
+        'certificates: {minSeconds: 600, maxSeconds: 500, defaultSeconds: 500}',
+        'attestation: {mode: oidc}',
+        'limits: {headerSeconds: many, requestSeconds: 1}',
+      ].join('\n'),
+    );
+    expect(found.map((problem) => /`([\w.]+)`/.exec(problem)?.[1])).to.have.members([
+      'trustDomain',
+      'certificates.minSeconds',
+      'attestation.oidc.issuer',
+      'limits.headerSeconds',
+    ]);
+  });
+
+  it('says nothing about values together while one of them is wrong by itself', () => {
+    for (const text of [
+      'certificates: {maxSeconds: long}',
+      'certificates: 7',
+      'attestation: {mode: oidc, oidc: {issuer: nowhere}}',
+      'attestation: {mode: magic}',
+      'attestation: {mode: oidc, oidc: none}',
+    ])
+      expect(problems(text), text).to.have.length(1);
+  });
+
   it('takes a dev issuer over plain HTTP only when it is named as unsafe', () => {
     const { attestation } = load(
       'attestation: {mode: oidc, oidc: {issuer: "http://127.0.0.1:1", unsafeDevIssuer: true}}',

@@ -106,6 +106,31 @@ describe('the settings of the sidecar', () => {
     });
   }
 
+  it('report what listeners must be together in the same run in which one value is wrong by itself', () => {
+    const problems = problemsOf({
+      trustDomain: 'Cluster.Local',
+      inbound: [
+        INBOUND,
+        { ...INBOUND, listen: 'nowhere' },
+        { name: 'third', app: '10.0.0.1:80', listen: '[::]:15006' },
+      ],
+      admin: { listen: 15000 },
+    });
+    expect(problems.map((problem) => /`([\w.]+)`/.exec(problem)?.[1])).to.have.members([
+      'trustDomain',
+      'inbound.1.listen',
+      'inbound.1.name',
+      'inbound.2.app',
+      'inbound.2.listen',
+      'admin.listen',
+    ]);
+  });
+
+  it('say nothing about a list that is none', () => {
+    expect(problemsOf({ inbound: 7 })).to.have.length(1);
+    expect(problemsOf({ inbound: [7], outbound: [] })).to.have.length(1);
+  });
+
   it('let several listeners ask for any free port', () => {
     const any = [
       { ...INBOUND, listen: '127.0.0.1:0' },
