@@ -54,7 +54,7 @@ export async function readBundleStream(
   }
 }
 
-/** A bundle that cannot be used is told and not acknowledged; the next one may be good. */
+/** A bundle that cannot be used is told; the next one may be good. */
 async function take(line: string, log: Log, onBundle: OnBundle): Promise<void> {
   const message = readWatchMessage(line);
   if (message?.type !== 'bundle') return;

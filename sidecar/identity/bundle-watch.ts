@@ -6,7 +6,9 @@ import { type BackoffLimits, backoffDelay } from '../../shared/backoff/backoff.t
 import { type Clock, pause, type Randomness } from '../../shared/clock/clock.ts';
 import { asRefusal } from '../../shared/errors/refusal.ts';
 import type { Log } from '../../shared/log/log.ts';
+import type { TrustBundle } from '../../shared/spiffe/trust-bundle.ts';
 import type { IdentityMetrics } from '../telemetry/identity-metrics.ts';
+import { Acknowledgements } from './acknowledgements.ts';
 import type { IdentitySource, OnBundle } from './identity-source.ts';
 import type { IdentityStore } from './identity-store.ts';
 import { retryCapMs } from './renewal-schedule.ts';
@@ -25,18 +27,24 @@ export interface BundleWatchOptions {
 
 export class BundleWatch {
   readonly #options: BundleWatchOptions;
+  readonly #acknowledgements: Acknowledgements;
   #failures = 0;
 
   constructor(options: BundleWatchOptions) {
     this.#options = options;
+    this.#acknowledgements = new Acknowledgements(options);
   }
 
   /** Runs until the signal is aborted; never throws. */
   async run(signal: AbortSignal): Promise<void> {
     const { source, log, metrics } = this.#options;
+    const onBundle: OnBundle = (bundle, version) => {
+      this.#use(bundle, version);
+      this.#acknowledgements.inUse(version, signal);
+    };
     while (!signal.aborted) {
       try {
-        await source.watchBundles(this.#onBundle, signal);
+        await source.watchBundles(onBundle, signal);
         log.debug('watch_ended');
       } catch (error) {
         if (signal.aborted) return;
@@ -49,7 +57,8 @@ export class BundleWatch {
     }
   }
 
-  readonly #onBundle: OnBundle = (bundle, version) => {
+  /** @throws {Refusal} when the store does not take it */
+  #use(bundle: TrustBundle, version: number): void {
     const { store, log, metrics, onConnected } = this.#options;
     this.#failures = 0;
     metrics.watchConnected.set([], 1);
@@ -65,7 +74,7 @@ export class BundleWatch {
     } finally {
       onConnected();
     }
-  };
+  }
 
   async #rest(signal: AbortSignal): Promise<void> {
     try {

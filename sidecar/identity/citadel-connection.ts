@@ -3,12 +3,12 @@
  * because an authority is replaced while sidecars run. Node's own check ties the certificate to the host of the URL.
  * Nothing is sent before both hold; no session is resumed, no redirect followed. It knows no tokens and no calls.
  */
-import { readFile } from 'node:fs/promises';
 import type { Clock } from '../../shared/clock/clock.ts';
 import { Refusal } from '../../shared/errors/refusal.ts';
 import { boundedRequest, type Exchange, ExchangeFailure } from '../../shared/http/bounded-request.ts';
 import { type HttpPool, type HttpResponse, openPool } from '../../shared/http/undici.ts';
 import { decodePem, encodePem, PemError } from '../../shared/x509/pem.ts';
+import { readSmallFile, SmallFileError } from './small-file.ts';
 
 export interface CitadelConnectionOptions {
   /** Origin: scheme, host and port. */
@@ -25,12 +25,19 @@ export interface CitadelRequest {
   readonly body?: string;
 }
 
+/** Success, or the whole of an answer that is none. */
+export type OpenedStream = { readonly body: HttpResponse['body'] } | { readonly refused: Exchange };
+
 /** Milliseconds for one exchange, from connecting to the last byte. */
 const EXCHANGE_MS = 10_000;
 const CONNECT_MS = 5_000;
 /** A chain, a bundle and a receipt have some 10 KiB. */
 const MOST_ANSWER_BYTES = 256 * 1024;
+/** Of an answer that is no stream: enough for the code in it. */
+const MOST_PROBLEM_BYTES = 16 * 1024;
 const MOST_AUTHORITIES = 64;
+/** Of the file that holds them. */
+const MOST_FILE_BYTES = 1024 * 1024;
 /** One watch stream, one exchange, one acknowledgement. */
 const MOST_CONNECTIONS = 4;
 
@@ -56,8 +63,11 @@ export class CitadelConnection {
     }
   }
 
-  /** An answer whose body does not end by itself: `signal` counts until it begins, then the caller bounds and ends it. */
-  async stream(request: CitadelRequest, signal: AbortSignal): Promise<HttpResponse> {
+  /**
+   * An answer whose body does not end by itself: `signal` counts until it begins, then the caller bounds and ends it.
+   * What is no success is read here, within the time of an exchange.
+   */
+  async stream(request: CitadelRequest, signal: AbortSignal): Promise<OpenedStream> {
     const pool = await this.#current();
     signal.throwIfAborted();
     const started = new AbortController();
@@ -67,7 +77,10 @@ export class CitadelConnection {
       started.abort(new Refusal('citadel_unreachable', 'no answer in time')),
     );
     try {
-      return await pool.request({ ...request, signal: started.signal, headersTimeout: 0, bodyTimeout: 0 });
+      const wanted = { ...request, signal: started.signal, headersTimeout: 0, bodyTimeout: 0 };
+      const { statusCode: status, headers, body } = await pool.request(wanted);
+      if (status === 200) return { body };
+      return { refused: { status, headers, body: await beginningOf(body) } };
     } catch (error) {
       signal.throwIfAborted();
       throw started.signal.aborted ? started.signal.reason : refusalOf(error);
@@ -102,13 +115,24 @@ export class CitadelConnection {
   async #authorities(): Promise<string> {
     const { caFile } = this.#options;
     try {
-      const blocks = decodePem(await readFile(caFile, 'utf8'), 'CERTIFICATE', MOST_AUTHORITIES);
+      const blocks = decodePem(await readSmallFile(caFile, MOST_FILE_BYTES), 'CERTIFICATE', MOST_AUTHORITIES);
       return blocks.map((der) => encodePem('CERTIFICATE', der)).join('');
     } catch (error) {
-      const reason = error instanceof PemError ? error.message : (error as NodeJS.ErrnoException).code;
-      throw new Refusal('file_unreadable', { detail: `citadel.caFile ${caFile} (${reason})`, cause: error });
+      if (!(error instanceof PemError || error instanceof SmallFileError)) throw error;
+      throw new Refusal('file_unreadable', { detail: `citadel.caFile ${caFile} (${error.message})`, cause: error });
     }
   }
+}
+
+async function beginningOf(body: AsyncIterable<Buffer>): Promise<Buffer> {
+  const parts: Buffer[] = [];
+  let size = 0;
+  for await (const part of body) {
+    parts.push(part);
+    size += part.length;
+    if (size > MOST_PROBLEM_BYTES) break; // which destroys the stream, and with it the connection
+  }
+  return Buffer.concat(parts);
 }
 
 function refusalOf(error: unknown): Refusal {

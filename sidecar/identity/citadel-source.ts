@@ -1,5 +1,5 @@
 /**
- * citadel as the source of identities: sends token and CSR, reads the answer, watches bundles and acknowledges them.
+ * citadel as the source of identities: sends token and CSR, reads the answer, watches bundles, and tells which one is in use.
  * The token is read anew for every call. Nothing is verified or kept here; see identity-store.ts.
  */
 
@@ -11,7 +11,7 @@ import {
 } from '../../shared/api/messages.ts';
 import type { Clock } from '../../shared/clock/clock.ts';
 import { codeInProblem } from '../../shared/errors/problem.ts';
-import { asRefusal, Refusal } from '../../shared/errors/refusal.ts';
+import { Refusal } from '../../shared/errors/refusal.ts';
 import type { Exchange } from '../../shared/http/bounded-request.ts';
 import type { Log } from '../../shared/log/log.ts';
 import { decodePem, encodePem } from '../../shared/x509/pem.ts';
@@ -33,8 +33,6 @@ export interface CitadelSourceOptions {
 }
 
 const JSON_TYPE = 'application/json';
-/** Largest body of an error answer that is read for its code: bytes. */
-const MOST_PROBLEM_BYTES = 16 * 1024;
 /** Longest Retry-After that is believed: seconds. */
 const LONGEST_RETRY_AFTER = 300;
 
@@ -46,17 +44,13 @@ export class CitadelSource implements IdentitySource {
   }
 
   async obtain(csr: Buffer, signal: AbortSignal): Promise<IssuedMaterial> {
-    const { clock, certificateSeconds: ttlSeconds, connection } = this.#options;
+    const { clock, certificateSeconds: ttlSeconds } = this.#options;
     const body: CertificateRequestBody = {
       csr: encodePem('CERTIFICATE REQUEST', csr),
       ...(ttlSeconds === undefined ? {} : { ttlSeconds }),
     };
-    const headers = await this.#headers();
     const sentAt = clock.now();
-    const exchange = await connection.exchange(
-      { method: 'POST', path: '/v1/certificates', headers, body: JSON.stringify(body) },
-      signal,
-    );
+    const exchange = await this.#post('/v1/certificates', body, signal);
     const receivedAt = clock.now();
     if (exchange.status !== 201) throw refusalIn(exchange);
     const answer = readCertificateAnswer(jsonIn(exchange.body));
@@ -71,35 +65,24 @@ export class CitadelSource implements IdentitySource {
   async watchBundles(onBundle: OnBundle, signal: AbortSignal): Promise<void> {
     const { clock, connection, log } = this.#options;
     const request = { method: 'GET', path: '/v1/watch', headers: await this.#headers() } as const;
-    const response = await connection.stream(request, signal);
-    if (response.statusCode !== 200) {
-      const body = await smallBody(response.body);
-      throw refusalIn({ status: response.statusCode, headers: response.headers, body });
-    }
-    await readBundleStream(response.body, { clock, log, signal }, async (bundle, version) => {
-      await onBundle(bundle, version);
-      await this.#acknowledge(version, signal);
-    });
+    const opened = await connection.stream(request, signal);
+    if ('refused' in opened) throw refusalIn(opened.refused);
+    await readBundleStream(opened.body, { clock, log, signal }, onBundle);
+  }
+
+  async acknowledge(version: number, signal: AbortSignal): Promise<void> {
+    const body: AcknowledgementBody = { version };
+    const exchange = await this.#post('/v1/acknowledgements', body, signal);
+    if (exchange.status !== 204) throw refusalIn(exchange);
   }
 
   async close(): Promise<void> {
     await this.#options.connection.close();
   }
 
-  /** Without it citadel waits for this sidecar before it withdraws an old root; it is told again with the next stream. */
-  async #acknowledge(version: number, signal: AbortSignal): Promise<void> {
-    try {
-      const body: AcknowledgementBody = { version };
-      const headers = await this.#headers();
-      const exchange = await this.#options.connection.exchange(
-        { method: 'POST', path: '/v1/acknowledgements', headers, body: JSON.stringify(body) },
-        signal,
-      );
-      if (exchange.status !== 204) throw refusalIn(exchange);
-    } catch (error) {
-      const { code, detail } = asRefusal(error, 'citadel_unreachable');
-      this.#options.log.warn('acknowledgement_failed', { version, code, detail });
-    }
+  async #post(path: string, body: object, signal: AbortSignal): Promise<Exchange> {
+    const headers = await this.#headers();
+    return this.#options.connection.exchange({ method: 'POST', path, headers, body: JSON.stringify(body) }, signal);
   }
 
   async #headers(): Promise<Record<string, string>> {
@@ -118,7 +101,7 @@ function materialOf({ certificateChain, trustBundle, spiffeId, receipt }: Certif
 }
 
 /** A problem body carries the code. Whatever else is not success comes from something in between. */
-function refusalIn({ status, headers, body }: Pick<Exchange, 'status' | 'headers' | 'body'>): Refusal {
+function refusalIn({ status, headers, body }: Exchange): Refusal {
   const code = codeInProblem(jsonIn(body));
   const retryAfterSeconds = retryAfterIn(headers['retry-after']);
   const options = {
@@ -140,15 +123,4 @@ function jsonIn(body: Buffer): unknown {
   } catch {
     return undefined; // not JSON: the readers refuse it as they refuse any other shape
   }
-}
-
-async function smallBody(body: AsyncIterable<Buffer>): Promise<Buffer> {
-  const parts: Buffer[] = [];
-  let size = 0;
-  for await (const part of body) {
-    parts.push(part);
-    size += part.length;
-    if (size > MOST_PROBLEM_BYTES) break;
-  }
-  return Buffer.concat(parts);
 }

@@ -20,13 +20,16 @@ export interface IdentitySource {
   obtain(csr: Buffer, signal: AbortSignal): Promise<IssuedMaterial>;
 
   /**
-   * One watch stream, from opening to its end. A bundle counts as used when `onBundle` has returned: only then is it acknowledged.
+   * One watch stream, from opening to its end.
    * @throws {Refusal} when it cannot be opened or breaks off; resolves when the source ended it in order
    */
   watchBundles(onBundle: OnBundle, signal: AbortSignal): Promise<void>;
 
+  /** Tells that this version of the bundle is in use. @throws {Refusal} when the source has not heard or not believed it */
+  acknowledge(version: number, signal: AbortSignal): Promise<void>;
+
   close(): Promise<void>;
 }
 
-/** What it throws is a refusal of the bundle: logged, not acknowledged, and the stream goes on. */
+/** What it throws is a refusal of the bundle: logged, and the stream goes on. */
 export type OnBundle = (bundle: TrustBundle, version: number) => Promise<void> | void;

@@ -3,10 +3,10 @@
  * read without verifying anything (that is citadel's part), so that a token that cannot be accepted is not sent.
  * What is no JWT is not sent either: a wrong path may point at another secret. The token is never logged.
  */
-import { readFile } from 'node:fs/promises';
 import type { Clock } from '../../shared/clock/clock.ts';
 import { Refusal } from '../../shared/errors/refusal.ts';
 import type { IdentityMetrics } from '../telemetry/identity-metrics.ts';
+import { readSmallFile, SmallFileError } from './small-file.ts';
 
 export interface LocalToken {
   readonly text: string;
@@ -53,17 +53,15 @@ export class TokenFile {
 
   async #text(): Promise<string> {
     const { file } = this.#options;
-    let content: string;
     try {
-      content = await readFile(file, 'utf8');
+      const text = (await readSmallFile(file, LARGEST_TOKEN)).trim();
+      if (text !== '') return text;
     } catch (error) {
-      const reason = (error as NodeJS.ErrnoException).code ?? 'unreadable';
-      throw new Refusal('local_token_missing', { detail: `${file} (${reason})`, cause: error });
+      if (!(error instanceof SmallFileError)) throw error;
+      if (error.tooLarge) throw new Refusal('token_too_large', `${file}; it was not sent`);
+      throw new Refusal('local_token_missing', { detail: `${file} (${error.message})`, cause: error });
     }
-    const text = content.trim();
-    if (text === '') throw new Refusal('local_token_missing', `${file} (empty)`);
-    if (text.length > LARGEST_TOKEN) throw new Refusal('token_too_large', `${file}; it was not sent`);
-    return text;
+    throw new Refusal('local_token_missing', `${file} (empty)`);
   }
 }
 

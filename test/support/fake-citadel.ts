@@ -53,6 +53,10 @@ export class FakeCitadel {
   readonly port: number;
   /** What the next calls get instead of a certificate; empty: certificates. */
   readonly answers: ((csrPem: string) => Answer | Promise<Answer>)[] = [];
+  /** What the next acknowledgements get; empty: they are taken. */
+  readonly acknowledging: Answer[] = [];
+  /** How the next wishes to watch are answered; empty: with a stream. */
+  readonly watching: ((response: ServerResponse) => void)[] = [];
   spiffeId = 'spiffe://cluster.local/ns/shop/sa/web';
   lifeMs = HOUR;
   readonly #authority: TestAuthority;
@@ -147,13 +151,13 @@ export class FakeCitadel {
     };
     this.requests.push(seen);
     this.#seen.put(seen);
-    if (seen.path === '/v1/watch') return this.#beginWatch(response);
-    if (seen.path === '/v1/acknowledgements') return reply(response, { status: 204 });
+    if (seen.path === '/v1/watch') return (this.watching.shift() ?? this.#beginWatch)(response);
+    if (seen.path === '/v1/acknowledgements') return reply(response, this.acknowledging.shift() ?? { status: 204 });
     const { csr } = JSON.parse(seen.body) as { csr: string };
     reply(response, await (this.answers.shift() ?? ((pem: string) => this.issue(pem)))(csr));
   }
 
-  #beginWatch(response: ServerResponse): void {
+  readonly #beginWatch = (response: ServerResponse): void => {
     response.writeHead(200, { 'content-type': 'application/x-ndjson' });
     response.flushHeaders();
     const send = (text: string): void => void response.write(text);
@@ -166,7 +170,7 @@ export class FakeCitadel {
       end: () => void response.end(),
       destroy: () => void response.destroy(),
     });
-  }
+  };
 }
 
 function reply(response: ServerResponse, { status, headers = {}, body = '' }: Answer): void {

@@ -89,6 +89,80 @@ describe('watching bundles', () => {
     expect(connected).to.equal(1);
   });
 
+  it('acknowledges again by itself, waiting longer each time, until it was heard: the stream may last for days', async () => {
+    start();
+    const overloaded = { status: 503, body: { code: 'overloaded' } };
+    citadel.acknowledging.push(overloaded, overloaded, { status: 200 });
+    const stream = await citadel.watch();
+    stream.sendBundle(ROOT.bundle(1), 4);
+    await until('it was heard', () => versions().length === 4 || undefined);
+    stream.sendBundle(ROOT.bundle(2), 5);
+    await acknowledged(5);
+    expect(versions()).to.deep.equal([4, 4, 4, 4, 5]);
+    expect(citadel.requests.filter(({ path }) => path === '/v1/watch')).to.have.length(1);
+    expect(
+      log.events('acknowledgement_failed').map(({ fields }) => [fields['code'], fields['failures']]),
+    ).to.deep.equal([
+      ['overloaded', 1],
+      ['overloaded', 2],
+      ['citadel_answer_invalid', 3],
+    ]);
+  });
+
+  it('does not wait for an older acknowledgement to be heard when there is a newer bundle', async () => {
+    start();
+    citadel.acknowledging.push({ status: 503, body: { code: 'overloaded' } });
+    const stream = await citadel.watch();
+    stream.sendBundle(ROOT.bundle(1), 1);
+    await acknowledged(1);
+    stream.sendBundle(ROOT.bundle(2), 2);
+    await acknowledged(2);
+    expect(store.trust).to.include({ sequence: 2 });
+  });
+
+  it('does not repeat an acknowledgement that citadel cannot place', async () => {
+    start();
+    citadel.acknowledging.push({ status: 409, body: { code: 'acknowledgement_unknown' } });
+    const stream = await citadel.watch();
+    stream.sendBundle(ROOT.bundle(1), 1);
+    await until('it is told', () => log.events('acknowledgement_failed')[0]);
+    stream.sendBundle(ROOT.bundle(2), 2);
+    await acknowledged(2);
+    expect(versions()).to.deep.equal([1, 2]);
+  });
+
+  it('asks again after a refusal whose words never end', async () => {
+    const clock = new FakeClock(systemClock.now());
+    const refused = Promise.withResolvers<void>();
+    citadel.watching.push((response) => {
+      response.writeHead(503, { 'content-type': 'application/json' }).write('{"code":"over');
+      refused.resolve();
+    });
+    start(clock);
+    await refused.promise;
+    await until('the beginning has arrived', async () => {
+      await clock.advance(1_000);
+      return log.events('watch_failed')[0];
+    });
+    expect(log.events('watch_failed')[0]!.fields).to.include({ code: 'citadel_unreachable' });
+    await clock.advance(1_000);
+    (await citadel.watch()).sendBundle(ROOT.bundle(1), 1);
+    await acknowledged(1);
+  });
+
+  it('stops in the middle of a refusal whose words never end', async () => {
+    const refused = Promise.withResolvers<void>();
+    citadel.watching.push((response) => {
+      response.writeHead(503, { 'content-type': 'application/json' }).write('{"code":"over');
+      refused.resolve();
+    });
+    start();
+    await refused.promise;
+    stop.abort(new Error('the test is over'));
+    await running;
+    expect(log.events('watch_failed')).to.deep.equal([]);
+  });
+
   it('follows one stream through several bundles, heartbeats and lines it does not know', async () => {
     start();
     const stream = await citadel.watch();

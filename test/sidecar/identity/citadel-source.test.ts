@@ -1,6 +1,6 @@
 import { generateKeyPairSync } from 'node:crypto';
 import { once } from 'node:events';
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, rm, symlink, truncate, writeFile } from 'node:fs/promises';
 import net, { type AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -16,6 +16,7 @@ import { IdentityMetrics } from '../../../sidecar/telemetry/identity-metrics.ts'
 import { type Answer, FakeCitadel, tokenUntil } from '../../support/fake-citadel.ts';
 import { FakeClock } from '../../support/fake-clock.ts';
 import { createTestAuthority } from '../../support/test-authority.ts';
+import { tool } from '../../support/tool.ts';
 
 const ROOT = createTestAuthority({ trustDomain: 'cluster.local' });
 const OTHER = createTestAuthority({ trustDomain: 'cluster.local', subject: 'somebody else' });
@@ -110,6 +111,37 @@ describe('citadel as the source of identities', () => {
     expect(refusal.code).to.equal('token_malformed');
     expect(refusal.detail).not.to.include('PRIVATE');
     expect(citadel.requests).to.deep.equal([]);
+    expect(citadel.connections).to.equal(0);
+  });
+
+  it('reads no more of a token file than a token has, and waits for none: huge, endless, silent or a folder', async () => {
+    await using citadel = await FakeCitadel.start({ authority: ROOT });
+    const source = sourceAt(citadel.url);
+    await truncate(tokenFile, 2 ** 40); // more than there is memory
+    expect((await refusalFrom(source)).code).to.equal('token_too_large');
+    const instead: readonly (readonly [string, () => Promise<unknown>])[] = [
+      ['token_too_large', () => symlink('/dev/zero', tokenFile)],
+      ['local_token_missing', () => mkdir(tokenFile)],
+      ['local_token_missing', () => tool('mkfifo', [tokenFile])],
+      ['local_token_missing', () => symlink(tokenFile, tokenFile)],
+    ];
+    for (const [code, place] of instead) {
+      await rm(tokenFile, { recursive: true });
+      await place();
+      expect((await refusalFrom(source)).code).to.equal(code);
+    }
+    await rm(tokenFile);
+    await writeFile(join(folder, 'projected'), tokenUntil(systemClock.now() + HOUR));
+    await symlink(join(folder, 'projected'), tokenFile);
+    expect(citadel.requests).to.deep.equal([]);
+    await source.obtain(CSR, stop.signal);
+  });
+
+  it('reads no more of a file of authorities than such a file has', async () => {
+    await using citadel = await FakeCitadel.start({ authority: ROOT });
+    await truncate(caFile, 2 ** 40);
+    const refusal = await refusalFrom(sourceAt(citadel.url));
+    expect([refusal.code, refusal.detail]).to.deep.equal(['file_unreadable', `citadel.caFile ${caFile} (too large)`]);
     expect(citadel.connections).to.equal(0);
   });
 

@@ -55,6 +55,7 @@ class FakeSource implements IdentitySource {
   }
 
   async watchBundles(): Promise<void> {}
+  async acknowledge(): Promise<void> {}
   async close(): Promise<void> {}
 
   #svidFor(spki: Buffer): TestSvid {
