@@ -7,6 +7,7 @@ import type { Clock } from '../../shared/clock/clock.ts';
 import { Refusal } from '../../shared/errors/refusal.ts';
 import type { Log } from '../../shared/log/log.ts';
 import type { Identity } from '../identity/identity.ts';
+import { isOver } from '../relay/close-socket.ts';
 import type { ConnectionFacts, RegisteredConnection, Registrar, RetirementReason } from '../relay/relay.ts';
 import type { ConnectionMetrics } from '../telemetry/connection-metrics.ts';
 import { type ListedConnection, RegistryEntry } from './registry-entry.ts';
@@ -82,11 +83,13 @@ export class ConnectionRegistry implements Registrar {
     return new Promise((resolve) => this.#empty.add(resolve));
   }
 
-  /** @returns how many connections were still open */
+  /** @returns how many connections were cut; those that had already ended in order and only linger are none of them */
   cutAll(): number {
-    const left = this.#entries.size;
-    for (const entry of this.#entries.values()) entry.cut(new Refusal('draining'));
-    return left;
+    const entries = [...this.#entries.values()];
+    const cut = entries.filter(({ facts }) => !isOver(facts.socket));
+    for (const entry of cut) entry.cut(new Refusal('draining'));
+    for (const { facts } of entries) if (isOver(facts.socket)) facts.socket.destroy();
+    return cut.length;
   }
 
   #retireOlderThan(generation: number): void {

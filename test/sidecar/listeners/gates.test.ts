@@ -161,6 +161,34 @@ describe('two gates', () => {
     client.end();
     await drained;
   });
+
+  it('drain: a connection that was ended in order and whose peer only fails to close was not cut', async () => {
+    await using app = await httpApp((_request, response) => response.end('ok'));
+    await using inbound = await openInbound(app.port, { store: orders });
+    await using client = await tlsClient(inbound.port);
+    await client.send('GET / HTTP/1.1\r\nHost: a\r\n\r\n').until('ok');
+    inbound.listener.drain();
+    const drained = inbound.registry.drain();
+    await client.closed();
+    expect([client.ended, inbound.registry.size]).to.deep.equal([true, 1]);
+    expect(inbound.registry.cutAll()).to.equal(0);
+    await drained;
+    expect(inbound.connections.cut.get(['draining'])).to.equal(0);
+  });
+
+  it('drain: an answer that its peer has not taken yet was cut', async () => {
+    const large = Buffer.alloc(32 * 1024 * 1024);
+    await using app = await httpApp((_request, response) => response.end(large));
+    await using inbound = await openInbound(app.port, { store: orders });
+    await using client = await tlsClient(inbound.port);
+    client.send('GET / HTTP/1.1\r\nHost: a\r\n\r\n');
+    await client.until('200 OK');
+    client.socket.pause();
+    inbound.listener.drain();
+    const drained = inbound.registry.drain();
+    expect(inbound.registry.cutAll()).to.equal(1);
+    await drained;
+  });
 });
 
 describe('a gate refuses', () => {
