@@ -114,10 +114,11 @@ describe('dialing a peer', () => {
   });
 
   it('dials nobody without an identity, or with an expired one', async () => {
-    const clock = new FakeClock(now);
+    const begun = systemClock.now();
+    const clock = new FakeClock(begun);
     const empty = new IdentityStore({ trustDomain: 'cluster.local', clock, log: silentLog });
     expect((await refusalOf(dialerOf(empty).dial(at(9), [LEDGER]))).code).to.equal('identity_missing');
-    const store = storeOf(ROOT, { notAfter: now + 60_000 }, clock);
+    const store = storeOf(ROOT, { notAfter: begun + 60_000 }, clock);
     clock.jump(61_000);
     expect((await refusalOf(dialerOf(store, { clock }).dial(at(9), [LEDGER]))).code).to.equal('identity_expired');
   });

@@ -123,9 +123,11 @@ describe('the mutual TLS server', () => {
   it('cuts a peer that stays silent when the handshake time is over', async () => {
     await using server = await startServer(storeOf(AUTHORITY), { handshakeSeconds: 0.3 });
     const silent = net.connect(server.port, '127.0.0.1').on('error', () => silent.destroy());
+    const closed = once(silent.resume(), 'close');
     const { refusal, address } = await server.refused();
     expect(refusal.code).to.equal('peer_handshake_timeout');
     expect(address).to.equal('127.0.0.1');
+    await closed;
   });
 
   it('gives a peer that drips its handshake no more time than a silent one', async () => {
