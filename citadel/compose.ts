@@ -5,6 +5,7 @@
 import { readVersion } from '../shared/cli/version.ts';
 import type { Clock, Randomness } from '../shared/clock/clock.ts';
 import type { Log } from '../shared/log/log.ts';
+import { Announcement } from '../shared/process/announcement.ts';
 import { workloadId } from '../shared/spiffe/spiffe-id.ts';
 import { Admission } from './api/admission.ts';
 import type { ApiServer } from './api/api-server.ts';
@@ -42,8 +43,10 @@ export interface Citadel {
   readonly healthPort: number;
   /** Looks at once whether the files of the authority were exchanged. */
   reload(): void;
-  /** Finishes what is in flight. @returns false when connections had to be cut */
+  /** Announces the end, then finishes what is in flight. @returns false when connections had to be cut */
   stop(): Promise<boolean>;
+  /** Skips the rest of the announcement. @returns false when there is none */
+  hurry(): boolean;
 }
 
 /** Resolves when requests are answered; readiness may come later. @throws {Refusal} when it cannot start */
@@ -60,17 +63,21 @@ export async function startCitadel(settings: CitadelSettings, around: Surroundin
   const { trustDomain, attestation } = settings;
   around.log.info('started', { api: apiAddress, health: healthAddress, trustDomain, attestation: attestation.mode });
   const running = opened.move();
+  const announcement = new Announcement(around.clock);
   return {
     apiPort: apiAddress.port,
     healthPort: healthAddress.port,
     reload: () => void parts.keeper.check(),
     async stop() {
       readiness.drain();
+      await announcement.hold(settings.shutdown.announceSeconds * 1000);
+      around.log.info('draining', { drainSeconds: settings.limits.drainSeconds });
       parts.watchers.drain();
       const clean = await api.drain(settings.limits.drainSeconds * 1000);
       await running.disposeAsync();
       return clean;
     },
+    hurry: () => announcement.skip(),
   };
 }
 

@@ -106,7 +106,21 @@ const limits = z.strictObject({
     .default(5)
     .meta({ description: 'Requests per second that one pod may make in the long run.' }),
   requestBurstPerPod: whole(1, 100_000, 20, 'Requests that one pod may make at once.'),
-  drainSeconds: whole(0, 3600, 30, 'How long requests in flight may take after SIGTERM, seconds.'),
+  drainSeconds: whole(
+    0,
+    3600,
+    30,
+    'How long requests in flight may take once the API has stopped listening, seconds. Keep it, with shutdown.announceSeconds, below terminationGracePeriodSeconds.',
+  ),
+});
+
+const shutdown = z.strictObject({
+  announceSeconds: whole(
+    0,
+    300,
+    2,
+    'How long /readyz says no before the API stops listening after SIGTERM, seconds: callers find another replica meanwhile. A second signal skips it.',
+  ),
 });
 
 const single = z.strictObject({
@@ -138,6 +152,7 @@ const single = z.strictObject({
   certificates: certificates.prefault({}),
   attestation: attestation.prefault({}),
   limits: limits.prefault({}),
+  shutdown: shutdown.prefault({}),
   log: z
     .strictObject({
       level: logLevel('Least level that is logged. Read again on SIGHUP.'),

@@ -25,7 +25,10 @@ export const serve: Runner = async ({ flags, terminal }) => {
   // Before anything is started: a signal that comes early is kept, not fatal.
   let citadel: Citadel | undefined;
   const terminated = new Promise((resolve) => {
-    onSignals({ terminate: resolve, reload: () => reload(read, citadel, log) }, systemClock);
+    onSignals(
+      { terminate: resolve, hurry: () => citadel?.hurry() ?? false, reload: () => reload(read, citadel, log) },
+      systemClock,
+    );
   });
   citadel = await startCitadel(settings, {
     clock: systemClock,
@@ -33,7 +36,7 @@ export const serve: Runner = async ({ flags, terminal }) => {
     environment: process.env,
     log,
   });
-  log.info('stopping', { signal: await terminated });
+  log.info('stopping', { signal: await terminated, ...settings.shutdown });
   const clean = await citadel.stop();
   log.info('stopped', { clean });
   return clean ? EXIT.ok.code : EXIT.drainCut.code;

@@ -191,6 +191,8 @@ function citadelSettings(
       mode: 'oidc',
       oidc: { issuer: issuerUrl, jwksUrl: `${issuerUrl}/openid/v1/jwks`, unsafeDevIssuer: true },
     },
+    // Nobody routes by readiness here.
+    shutdown: { announceSeconds: 0 },
     log: { format: 'json' },
     ...wish.citadelSettings,
   };

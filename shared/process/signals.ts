@@ -1,12 +1,14 @@
 /**
- * The signals of both programs: SIGTERM and SIGINT end it in order, a second one after a moment ends it at
- * once, SIGHUP has it read its files again. It knows nothing of what is ended or read.
+ * The signals of both programs: SIGTERM and SIGINT end it in order, a second one after a moment skips a wait or ends
+ * it at once, SIGHUP has it read its files again. It knows nothing of what is ended or read.
  */
 import type { Clock } from '../clock/clock.ts';
 import { EXIT } from './exit-codes.ts';
 
 export interface SignalHandlers {
   terminate(signal: NodeJS.Signals): void;
+  /** A further wish to end. @returns whether there was a wait to skip; without one the program ends at once */
+  hurry?(): boolean;
   reload(): void;
 }
 
@@ -24,12 +26,16 @@ const SAME_WISH_MS = 1_000;
 
 /** @returns a function that takes the handlers away again */
 export function onSignals(handlers: SignalHandlers, clock: Clock, source: SignalSource = process): () => void {
-  let first: number | undefined;
+  let last: number | undefined;
   const terminate = (signal: NodeJS.Signals): void => {
-    if (first === undefined) {
-      first = clock.monotonic();
+    const now = clock.monotonic();
+    if (last === undefined) {
+      last = now;
       handlers.terminate(signal);
-    } else if (clock.monotonic() - first > SAME_WISH_MS) source.exit(EXIT.drainCut.code);
+    } else if (now - last > SAME_WISH_MS) {
+      last = now;
+      if (!handlers.hurry?.()) source.exit(EXIT.drainCut.code);
+    }
   };
   const reload = (): void => handlers.reload();
   source.on('SIGTERM', terminate);

@@ -75,7 +75,8 @@ describe('citadel in the cluster', () => {
   });
 
   it('has time to drain before it is killed', () => {
-    expect(pod.terminationGracePeriodSeconds).to.be.greaterThan(settings.limits.drainSeconds);
+    const { shutdown, limits } = settings;
+    expect(pod.terminationGracePeriodSeconds).to.be.greaterThan(shutdown.announceSeconds + limits.drainSeconds);
   });
 
   it('may create token reviews and nothing else', () => {

@@ -203,6 +203,8 @@ export class CitadelProcess implements AsyncDisposable {
       journal: { file: this.journalFile },
       attestation: await this.#wish.tokens.attestation(this.directory),
       limits: { requestsPerSecondPerPod: 10_000, requestBurstPerPod: 100_000 },
+      // Nobody routes by readiness here.
+      shutdown: { announceSeconds: 0 },
       log: { level: 'info', format: 'json' },
     };
     for (const [name, section] of Object.entries(this.#wish.settings ?? {})) {
