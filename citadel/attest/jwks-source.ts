@@ -1,12 +1,13 @@
 /**
  * The keys of a token issuer, kept fresh: fetched when first needed, again now and then, and again for a key id
- * that is not known, but never more often than the cool-down allows, whatever callers send. Keys once fetched stay
+ * that is not known, but not more often than an allowance says, whatever callers send. Keys once fetched stay
  * in use while the issuer is away. It never takes keys over plain HTTP except from a development issuer.
  */
 import { backoffDelay } from '../../shared/backoff/backoff.ts';
 import type { Clock, Randomness, Timer } from '../../shared/clock/clock.ts';
 import { Refusal } from '../../shared/errors/refusal.ts';
 import type { Log } from '../../shared/log/log.ts';
+import { FetchAllowance } from './fetch-allowance.ts';
 import { IssuerDocumentError, type KeySet } from './issuer-documents.ts';
 import { untilAborted } from './single-flight.ts';
 import type { VerificationKey } from './verify-jwt.ts';
@@ -24,8 +25,6 @@ export interface JwksSourceOptions {
   readonly log: Log;
   /** One fetch of the key set: ends by itself. */
   readonly fetchKeys: () => Promise<KeySet>;
-  /** Milliseconds between two fetches that unknown key ids cause. */
-  readonly coolDownMs?: number;
   /** Milliseconds between two fetches that nobody asked for. */
   readonly refreshMs?: number;
   /** Called after each fetch, for metrics. */
@@ -36,9 +35,10 @@ const RETRY = { firstMs: 1000, capMs: 60_000 };
 
 export class JwksSource implements KeySource {
   readonly #options: Required<Omit<JwksSourceOptions, 'onFetch'>> & Pick<JwksSourceOptions, 'onFetch'>;
+  readonly #allowance: FetchAllowance;
   #keys: ReadonlyMap<string, VerificationKey> = new Map();
   #fetching: Promise<void> | undefined;
-  #lastTryAt = Number.NEGATIVE_INFINITY;
+  #tried = false;
   /** Fetches that failed since the last good one. */
   #failures = 0;
   #lastProblem = 'they were not fetched yet';
@@ -46,7 +46,8 @@ export class JwksSource implements KeySource {
   #closed = false;
 
   constructor(options: JwksSourceOptions) {
-    this.#options = { coolDownMs: 10_000, refreshMs: 300_000, ...options };
+    this.#options = { refreshMs: 300_000, ...options };
+    this.#allowance = new FetchAllowance(options.clock);
   }
 
   /** Failed fetches in a row; 0: what is known is fresh. */
@@ -66,18 +67,18 @@ export class JwksSource implements KeySource {
   async find(keyId: string, signal: AbortSignal): Promise<VerificationKey> {
     const known = this.#keys.get(keyId);
     if (known) return known;
-    const mayFetch = this.#options.clock.monotonic() - this.#lastTryAt >= this.#options.coolDownMs;
-    if (this.#fetching || mayFetch) await untilAborted(this.refresh(), signal);
+    const looks = this.#fetching !== undefined || this.#allowance.take();
+    if (looks) await untilAborted(this.refresh(), signal);
     const fetched = this.#keys.get(keyId);
     if (fetched) return fetched;
     // Without a fresh key set nobody can say that the key does not exist.
-    if (this.#failures > 0 || this.#lastTryAt === Number.NEGATIVE_INFINITY) {
-      throw new Refusal('token_keys_unavailable', {
-        detail: `${this.#failures} fetches of the key set failed`,
-        retryAfterSeconds: this.#coolDownSeconds(),
-      });
+    if (this.#failures > 0 || !this.#tried) {
+      const detail = `${this.#failures} fetches of the key set failed`;
+      throw new Refusal('token_keys_unavailable', { detail, retryAfterSeconds: this.#nextLookSeconds() });
     }
-    throw new Refusal('token_key_unknown', `kid ${JSON.stringify(keyId.slice(0, 64))}`);
+    const detail = `kid ${JSON.stringify(keyId.slice(0, 64))}`;
+    // Nobody has looked for this key id: when someone may, the answer can be another one.
+    throw new Refusal('token_key_unknown', looks ? { detail } : { detail, retryAfterSeconds: this.#nextLookSeconds() });
   }
 
   /** Fetches now, or joins the fetch that is under way. Never rejects: a failure is logged and the keys stay. */
@@ -95,10 +96,11 @@ export class JwksSource implements KeySource {
   }
 
   async #fetch(): Promise<void> {
-    const { clock, fetchKeys, log, onFetch } = this.#options;
+    const { fetchKeys, log, onFetch } = this.#options;
     if (this.#closed) return;
     this.#timer?.cancel();
-    this.#lastTryAt = clock.monotonic();
+    this.#tried = true;
+    this.#allowance.begun();
     try {
       const { keys } = await fetchKeys();
       const added = [...keys.keys()].filter((keyId) => !this.#keys.has(keyId)).length;
@@ -132,7 +134,7 @@ export class JwksSource implements KeySource {
     this.#timer = clock.after(wait, () => void this.refresh());
   }
 
-  #coolDownSeconds(): number {
-    return Math.max(1, Math.ceil(this.#options.coolDownMs / 1000));
+  #nextLookSeconds(): number {
+    return Math.max(1, Math.ceil(this.#allowance.waitMs() / 1000));
   }
 }

@@ -45,21 +45,45 @@ describe('the keys of an issuer', () => {
     const { clock, issuer, keys } = issuerWith('a');
     await keys.find('a', never);
     issuer.keyIds = ['a', 'b'];
-    await clock.advance(10_000);
+    await clock.advance(1000);
     expect((await keys.find('b', never)).keyId).to.equal('b');
     expect(issuer.fetches).to.equal(2);
   });
 
-  it('are not fetched for unknown ids within the cool-down, however many come', async () => {
+  it('are found when the issuer changed them right after a fetch, within a second', async () => {
     const { clock, issuer, keys } = issuerWith('a');
     await keys.find('a', never);
-    await clock.advance(9999);
-    for (let at = 0; at < 50; at++)
-      expect(await refusalCodeOf(keys.find(`x${at}`, never))).to.equal('token_key_unknown');
-    expect(issuer.fetches).to.equal(1);
-    await clock.advance(1);
-    await Promise.all(Array.from({ length: 50 }, (_, at) => refusalCodeOf(keys.find(`y${at}`, never))));
+    await clock.advance(300_000);
     expect(issuer.fetches).to.equal(2);
+    issuer.keyIds = ['a', 'b'];
+    const early = await refusalOf(keys.find('b', never));
+    expect([early.code, early.retryAfterSeconds]).to.deep.equal(['token_key_unknown', 1]);
+    await clock.advance(1000);
+    expect((await keys.find('b', never)).keyId).to.equal('b');
+  });
+
+  it('are fetched a few times in a row and then seldom for unknown ids, however many come', async () => {
+    const { clock, issuer, keys } = issuerWith('a');
+    await keys.find('a', never);
+    for (let second = 0; second < 60; second++) {
+      await clock.advance(1000);
+      const refused = Array.from({ length: 20 }, (_, at) => refusalCodeOf(keys.find(`x${second}-${at}`, never)));
+      expect(new Set(await Promise.all(refused))).to.deep.equal(new Set(['token_key_unknown']));
+    }
+    // 3 at once, one of them for the first find; then one every 10 s.
+    expect(issuer.fetches).to.equal(3 + 6);
+  });
+
+  it('tell when to come back only to a caller for whom nobody has looked', async () => {
+    const { clock, keys } = issuerWith('a');
+    await keys.find('a', never);
+    await clock.advance(1000);
+    expect((await refusalOf(keys.find('x', never))).retryAfterSeconds).to.equal(undefined);
+    expect((await refusalOf(keys.find('x', never))).retryAfterSeconds).to.equal(1);
+    await clock.advance(1000);
+    expect((await refusalOf(keys.find('x', never))).retryAfterSeconds).to.equal(undefined);
+    await clock.advance(1000);
+    expect((await refusalOf(keys.find('x', never))).retryAfterSeconds).to.equal(7);
   });
 
   it('are forgotten when the issuer takes them back', async () => {
@@ -89,7 +113,7 @@ describe('the keys of an issuer', () => {
     issuer.down = true;
     const first = await refusalOf(keys.find('a', never));
     expect(first.code).to.equal('token_keys_unavailable');
-    expect(first.retryAfterSeconds).to.equal(10);
+    expect(first.retryAfterSeconds).to.equal(1);
     issuer.down = false;
     await clock.advance(1000);
     await keys.find('a', never);
