@@ -117,6 +117,11 @@ export const RELAY_REFUSALS = {
     message: 'The certificate that opened this connection has expired.',
     help: 'Open a new connection. Sidecars do so by themselves before it happens.',
   },
+  connection_distrusted: {
+    status: 401,
+    message: 'The authority behind a certificate of this connection is no longer trusted.',
+    help: 'The newest trust bundle lacks it. Connections that it vouched for are cut at once, on either side; new ones need a certificate under an authority of the bundle.',
+  },
   connection_idle: {
     status: 408,
     message: 'Nothing moved on the connection for too long.',

@@ -24,7 +24,6 @@ export class IdentityStore {
   readonly #options: IdentityStoreOptions;
   readonly #listeners = new Set<() => void>();
   #identity: Identity | undefined;
-  #chain: readonly Buffer[] = [];
   #trust: Trust | undefined;
   #bundle: TrustBundle | undefined;
 
@@ -45,6 +44,7 @@ export class IdentityStore {
     const verified = this.#verify(candidate);
     const identity: Identity = Object.freeze({
       spiffeId: verified.spiffeId,
+      chain: candidate.chain,
       chainPem: candidate.chain.map((der) => encodePem('CERTIFICATE', der)).join(''),
       keyPem: candidate.privateKey.export({ type: 'pkcs8', format: 'pem' }).toString(),
       leaf: verified.leaf,
@@ -54,7 +54,6 @@ export class IdentityStore {
       generation: (this.#identity?.generation ?? 0) + 1,
     });
     this.#identity = identity;
-    this.#chain = candidate.chain;
     this.#notify();
     return identity;
   }
@@ -92,7 +91,7 @@ export class IdentityStore {
   /** Whether a peer with the present trust would accept the present identity now. */
   ownIdentityHolds(): boolean {
     if (!this.#identity || !this.#trust) return false;
-    return isVerifiable(this.#chain, this.#trust.anchors, this.#options.clock.now());
+    return isVerifiable(this.#identity.chain, this.#trust.anchors, this.#options.clock.now());
   }
 
   /** @param fn called after every change; what it throws is logged and disturbs no other listener */

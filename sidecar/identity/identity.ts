@@ -10,7 +10,9 @@ import type { TrustAnchors } from '../../shared/x509/trust-anchors.ts';
 /** The own X.509-SVID with its key, already verified as a peer would. */
 export interface Identity {
   readonly spiffeId: SpiffeId;
-  /** Leaf and intermediates, PEM, as sent in the handshake. */
+  /** DER, leaf first. */
+  readonly chain: readonly Buffer[];
+  /** The same as PEM, as sent in the handshake. */
   readonly chainPem: string;
   /** PKCS#8 PEM. Goes to OpenSSL only: never to a log, an admin page or an error. */
   readonly keyPem: string;

@@ -6,11 +6,12 @@
 import type { Clock } from '../../shared/clock/clock.ts';
 import { Refusal } from '../../shared/errors/refusal.ts';
 import type { Log } from '../../shared/log/log.ts';
-import type { Identity } from '../identity/identity.ts';
+import type { Identity, Trust } from '../identity/identity.ts';
 import { isOver } from '../relay/close-socket.ts';
 import type { ConnectionFacts, RegisteredConnection, Registrar, RetirementReason } from '../relay/relay.ts';
 import type { ConnectionMetrics } from '../telemetry/connection-metrics.ts';
-import { type ListedConnection, RegistryEntry } from './registry-entry.ts';
+import { DistrustCheck, takesTrustAway } from '../tls/distrust.ts';
+import { type CutReason, type ListedConnection, RegistryEntry } from './registry-entry.ts';
 
 export interface ConnectionRegistryOptions {
   readonly clock: Clock;
@@ -23,6 +24,7 @@ export interface ConnectionRegistryOptions {
 /** What it needs of IdentityStore. */
 export interface IdentityChanges {
   readonly identity: Identity | undefined;
+  readonly trust: Trust | undefined;
   onChange(fn: () => void): () => void;
 }
 
@@ -30,6 +32,7 @@ export class ConnectionRegistry implements Registrar {
   readonly #options: ConnectionRegistryOptions;
   readonly #entries = new Map<number, RegistryEntry>();
   readonly #empty = new Set<() => void>();
+  #followed: IdentityChanges | undefined;
   #nextId = 1;
   #draining = false;
 
@@ -50,16 +53,16 @@ export class ConnectionRegistry implements Registrar {
       metrics.retired.inc([reason]);
       log.debug('connection_retired', { ...about, reason });
     };
-    const cut = (reason: RetirementReason): void => {
+    const cut = (reason: CutReason, { code, detail }: Refusal): void => {
       metrics.cut.inc([reason]);
-      log.warn('connection_cut', { ...about, reason });
+      log.warn('connection_cut', { ...about, reason, code, detail });
     };
     const entry = new RegistryEntry({ id, facts, clock, graceSeconds, retired, cut });
     this.#entries.set(id, entry);
     metrics.open.inc([direction, listener, leg]);
     facts.socket.once('close', () => this.#forget(entry));
     if (facts.socket.destroyed) this.#forget(entry);
-    else if (this.#draining) entry.retire('draining');
+    else this.#catchUp(entry);
     return entry;
   }
 
@@ -67,12 +70,24 @@ export class ConnectionRegistry implements Registrar {
     return Array.from(this.#entries.values(), (entry) => entry.listed());
   }
 
-  /** From now on a new certificate retires what was dialed with an older one. @returns how to stop that */
+  /**
+   * From now on a new certificate retires what was dialed with an older one, and a bundle without an authority cuts
+   * what depends on it. @returns how to stop that
+   */
   followIdentity(store: IdentityChanges): () => void {
-    return store.onChange(() => {
-      const generation = store.identity?.generation;
-      if (generation !== undefined) this.#retireOlderThan(generation);
+    this.#followed = store;
+    let { identity, trust } = store;
+    const unfollow = store.onChange(() => {
+      const [before, known] = [trust, identity];
+      ({ identity, trust } = store);
+      if (identity && identity !== known) this.#retireOlderThan(identity.generation);
+      if (before && trust && before !== trust && takesTrustAway(before.anchors, trust.anchors))
+        this.#cutDistrusted(trust);
     });
+    return () => {
+      this.#followed = undefined;
+      unfollow();
+    };
   }
 
   /** Everything is retired, and so is what comes from now on. @returns when nothing is open any more */
@@ -98,6 +113,27 @@ export class ConnectionRegistry implements Registrar {
       // What was accepted is used by the other side, which sees this certificate until it ends.
       if (role === 'dialed' && own && own.generation < generation) entry.retire('rotation');
     }
+  }
+
+  #cutDistrusted({ anchors }: Trust): void {
+    const check = new DistrustCheck(anchors, this.#options.clock.now());
+    for (const entry of this.#entries.values()) this.#cutIfDistrusted(entry, check);
+  }
+
+  #cutIfDistrusted(entry: RegistryEntry, check: DistrustCheck): void {
+    const { peer, own } = entry.facts;
+    const why = peer && own && check.of(peer, own);
+    if (why) entry.cut(why, 'distrust');
+  }
+
+  /** What was decided while the connection came about: its handshake may have begun before a change. */
+  #catchUp(entry: RegistryEntry): void {
+    if (this.#draining) entry.retire('draining');
+    const { own, role } = entry.facts;
+    const { identity, trust } = this.#followed ?? {};
+    if (!own || !identity || !trust || own === identity) return;
+    if (role === 'dialed' && own.generation < identity.generation) entry.retire('rotation');
+    this.#cutIfDistrusted(entry, new DistrustCheck(trust.anchors, this.#options.clock.now()));
   }
 
   #forget(entry: RegistryEntry): void {

@@ -38,8 +38,11 @@ export interface EntryOptions {
   readonly clock: Clock;
   readonly graceSeconds: number;
   readonly retired: (reason: RetirementReason) => void;
-  readonly cut: (reason: RetirementReason) => void;
+  readonly cut: (reason: CutReason, why: Refusal) => void;
 }
+
+/** `distrust`: a bundle without the authority that it depends on; nothing of it is waited for. */
+export type CutReason = RetirementReason | 'distrust';
 
 /** A wall clock can jump while a timer waits: the moment is looked at again at least this often. */
 const LONGEST_WAIT_MS = 60_000;
@@ -53,7 +56,7 @@ export class RegistryEntry implements RegisteredConnection {
   readonly #retirement: Retirement | undefined;
   #state: ConnectionState = 'open';
   #reason: RetirementReason | undefined;
-  #isCut = false;
+  #cutBy: Refusal | undefined;
   #carrier: Carrier | undefined;
   #timer: Timer | undefined;
 
@@ -79,7 +82,7 @@ export class RegistryEntry implements RegisteredConnection {
     this.#carrier = carrier;
     if (this.#reason !== undefined) carrier.retire(this.#reason);
     if (this.#state === 'expired') carrier.expire();
-    if (this.#isCut) carrier.cut(new Refusal('connection_expired'));
+    if (this.#cutBy) carrier.cut(this.#cutBy);
   }
 
   retire(reason: RetirementReason): void {
@@ -91,10 +94,10 @@ export class RegistryEntry implements RegisteredConnection {
     this.#carrier?.retire(reason);
   }
 
-  cut(why: Refusal): void {
-    if (this.#isCut) return;
-    this.#isCut = true;
-    this.#options.cut(this.#reason ?? 'draining');
+  cut(why: Refusal, reason: CutReason = this.#reason ?? 'draining'): void {
+    if (this.#cutBy) return;
+    this.#cutBy = why;
+    this.#options.cut(reason, why);
     if (this.#carrier) this.#carrier.cut(why);
     else this.facts.socket.destroy();
   }
@@ -136,7 +139,7 @@ export class RegistryEntry implements RegisteredConnection {
   }
 
   #nextMoment(): number | undefined {
-    if (!this.#retirement || this.#isCut) return undefined;
+    if (!this.#retirement || this.#cutBy) return undefined;
     if (this.#state === 'expired') return this.#retirement.cutAt;
     return this.#reason === undefined ? this.#retirement.retireAt : this.#retirement.endsAt;
   }

@@ -14,7 +14,7 @@ export class ConnectionMetrics {
   );
   readonly cut = new Counter(
     'sidecar_connections_cut_total',
-    'Connections that did not end within their grace and were cut.',
+    'Connections that were cut, by reason: expiry, rotation or draining when their grace was over, distrust at once.',
     ['reason'],
   );
 

@@ -15,6 +15,7 @@ const FLAGS: Readonly<Record<string, string>> = {
   http_pipeline_limit: 'UO',
   connection_limit: 'UO',
   connection_expired: 'UAEX',
+  connection_distrusted: 'UAEX',
   draining: 'UO',
 };
 

@@ -50,12 +50,13 @@ export class MtlsDialer {
    * @throws {Refusal} identity_*, upstream_unreachable, upstream_timeout, peer_*
    */
   async dial(to: Destination, peers: readonly string[], signal?: AbortSignal): Promise<Dialed> {
-    const { clock, connectSeconds, handshakeSeconds } = this.#options;
+    const { store, clock, connectSeconds, handshakeSeconds } = this.#options;
     const { identity: own, trust, context } = this.#context();
     const raw = await connected(to, { clock, seconds: connectSeconds, signal });
     const socket = await secured(raw, context, { clock, seconds: handshakeSeconds, signal });
     try {
-      const peer = checkPeer(socket, trust.anchors, clock.now());
+      // By the newest bundle: what came during the handshake may have withdrawn the authority that it was made under.
+      const peer = checkPeer(socket, (store.trust ?? trust).anchors, clock.now());
       if (!peers.includes(peer.spiffeId.uri))
         throw new Refusal('peer_identity_unexpected', `expected ${peers.join(' or ')}`);
       return { socket, peer, own };

@@ -20,6 +20,8 @@ export interface VerifiedPeer {
   readonly certificateHash: string;
   /** Lowercase hex. */
   readonly serial: string;
+  /** DER of the leaf and the intermediates that it was verified by: under a newer bundle it is verified again. */
+  readonly chain: readonly Buffer[];
 }
 
 /** More certificates than any verifiable chain has: the rest is not even read. */
@@ -33,8 +35,9 @@ export function checkPeer(socket: TLSSocket, trust: TrustAnchors, now: number): 
   if (socket.isSessionReused()) throw new Refusal('peer_session_resumed');
   const chain = sentChain(socket);
   if (chain.length === 0) throw new Refusal('peer_certificate_missing');
-  const { spiffeId, leaf, notAfter } = verifySvid(chain, trust, now);
-  return { spiffeId, notAfter, certificateHash: leaf.fingerprint, serial: leaf.serial };
+  const { spiffeId, leaf, notAfter, path } = verifySvid(chain, trust, now);
+  const verified = path.map(({ der }) => der);
+  return { spiffeId, notAfter, certificateHash: leaf.fingerprint, serial: leaf.serial, chain: verified };
 }
 
 /** What a peer says it is, for the log of a refusal: not verified, not even plausible, but bounded. */

@@ -136,6 +136,7 @@ function peerOf(uri: string): VerifiedPeer {
     spiffeId: parseSpiffeId(uri),
     notAfter: Number.MAX_SAFE_INTEGER,
     certificateHash: CERTIFICATE_HASH,
+    chain: [],
     serial: '01',
   };
 }

@@ -1,14 +1,15 @@
 import { once } from 'node:events';
 import { Agent, request as openRequest } from 'node:http';
+import net from 'node:net';
 import tls from 'node:tls';
 import { expect } from 'chai';
 import { type Clock, systemClock } from '../../../shared/clock/clock.ts';
 import type { IdentityStore } from '../../../sidecar/identity/identity-store.ts';
 import { httpApp, rawApp } from '../../support/app-server.ts';
 import { FakeClock } from '../../support/fake-clock.ts';
-import { ORDERS, openInbound, openOutbound, WEB } from '../../support/gates.ts';
-import { RawClient } from '../../support/raw-client.ts';
-import { createTestAuthority } from '../../support/test-authority.ts';
+import { type Gate, ORDERS, openInbound, openOutbound, WEB } from '../../support/gates.ts';
+import { RawClient, say } from '../../support/raw-client.ts';
+import { createTestAuthority, type TestAuthority } from '../../support/test-authority.ts';
 import { publish, storeOf } from '../../support/tls-peers.ts';
 import { until } from '../../support/until.ts';
 
@@ -29,7 +30,7 @@ function renew(store: IdentityStore, uri: string, clock: Clock, seconds: number)
 /** A peer without a sidecar: it knows nothing of retirement. */
 async function connectAs(store: IdentityStore, port: number): Promise<RawClient> {
   const { chainPem, keyPem } = store.identity!;
-  const options = { port, host: '127.0.0.1', cert: chainPem, key: keyPem, ca: authority.rootPem };
+  const options = { port, host: '127.0.0.1', cert: chainPem, key: keyPem, ca: [...store.trust!.caPem] };
   const socket = tls.connect({ ...options, checkServerIdentity: () => undefined });
   socket.allowHalfOpen = true;
   await once(socket, 'secureConnect');
@@ -140,6 +141,102 @@ describe('a connection whose certificate ends', () => {
     expect(client.ended, 'the app notices nothing').to.equal(false);
     renew(orders, ORDERS, clock, 100);
     expect(await client.send(GET).until(/ok[\s\S]*ok/)).not.to.contain('Connection: close');
+  });
+});
+
+describe('a connection whose authority is withdrawn', () => {
+  const next = createTestAuthority({ trustDomain: 'cluster.local', subject: 'the next root' });
+  const other = createTestAuthority({ trustDomain: 'cluster.local', subject: 'another root' });
+  const bundle = (sequence: number, ...roots: readonly TestAuthority[]) => ({
+    ...authority.bundle(sequence),
+    authorities: roots.map(({ rootDer }) => rootDer),
+  });
+  /** Trusts all three; its own certificate is under the first. */
+  function storeUnder(own: TestAuthority, uri: string): IdentityStore {
+    const store = storeOf(own, { uri });
+    store.publishTrust(bundle(2, authority, next, other));
+    return store;
+  }
+  const codes = async (gate: Gate): Promise<readonly string[]> =>
+    until('it is told', () => (gate.refused.length > 0 ? gate.refused : undefined));
+
+  it('is cut at once when it is that of the peer, in the middle of a stream; others go on', async () => {
+    await using app = await rawApp();
+    const orders = storeUnder(next, ORDERS);
+    await using inbound = await openInbound(app.port, { store: orders, protocol: 'tcp' });
+    await using gone = await connectAs(storeUnder(other, WEB), inbound.port);
+    const first = await app.connection(0);
+    first.send('a');
+    await using kept = await connectAs(storeUnder(authority, WEB), inbound.port);
+    const second = await app.connection(1);
+    await gone.until('a');
+    orders.publishTrust(bundle(3, authority, next));
+    await gone.closed();
+    await first.closed();
+    expect([gone.ended, first.ended], 'a cut stream does not look finished').to.deep.equal([false, false]);
+    expect(await codes(inbound)).to.deep.equal(['connection_distrusted']);
+    expect(inbound.connections.cut.get(['distrust'])).to.equal(1);
+    second.send('still here');
+    await kept.until('still here');
+  });
+
+  it('is cut at once when it is our own, also while an answer is under way', async () => {
+    await using app = await rawApp();
+    const orders = storeUnder(other, ORDERS);
+    await using inbound = await openInbound(app.port, { store: orders });
+    await using client = await connectAs(storeUnder(authority, WEB), inbound.port);
+    client.send(GET);
+    const upstream = await app.connection(0);
+    await upstream.until('\r\n\r\n');
+    upstream.send('HTTP/1.1 200 OK\r\nContent-Length: 8\r\n\r\nhalf');
+    await client.until('half');
+    orders.publishTrust(bundle(3, authority, next));
+    await client.closed();
+    expect(client.ended).to.equal(false);
+    await upstream.closed();
+    expect(await codes(inbound)).to.deep.equal(['connection_distrusted']);
+  });
+
+  it('is closed when it is idle, and the pool of who dialed it gives out a new one', async () => {
+    await using app = await httpApp((_request, response) => response.end('ok'));
+    const [orders, web] = [storeUnder(next, ORDERS), storeUnder(other, WEB)];
+    await using inbound = await openInbound(app.port, { store: orders });
+    await using outbound = await openOutbound(inbound.port, { store: web });
+    await using client = await RawClient.connect(outbound.port);
+    await client.send(GET).until('ok');
+    web.publishTrust(bundle(3, authority, next));
+    publish(web, authority.svid({ uri: WEB }));
+    expect(outbound.connections.cut.get(['distrust'])).to.equal(1);
+    await client.send(GET).until(/ok[\s\S]*ok/);
+    expect(inbound.handshakes).to.deep.equal(['ok', 'ok']);
+    expect(client.ended, 'the app notices nothing').to.equal(false);
+  });
+
+  it('is left alone by a bundle that only grew, and by one that withdraws the root of nobody here', async () => {
+    await using app = await httpApp((_request, response) => response.end('ok'));
+    const orders = storeUnder(next, ORDERS);
+    await using inbound = await openInbound(app.port, { store: orders });
+    await using client = await connectAs(storeUnder(authority, WEB), inbound.port);
+    await client.send(GET).until('ok');
+    orders.publishTrust(bundle(3, authority, next));
+    orders.publishTrust(bundle(4, next, authority, other));
+    await client.send(GET).until(/ok[\s\S]*ok/);
+    expect(inbound.connections.cut.get(['distrust'])).to.equal(0);
+  });
+
+  it('does not come about when the authority goes while it is being made', async () => {
+    await using app = await httpApp((_request, response) => response.end('ok'));
+    const orders = storeUnder(next, ORDERS);
+    await using inbound = await openInbound(app.port, { store: orders });
+    const web = storeUnder(authority, WEB);
+    await using between = await rawApp((socket) => {
+      web.publishTrust(bundle(3, authority, other));
+      const onward = net.connect(inbound.port, '127.0.0.1');
+      socket.pipe(onward).pipe(socket);
+    });
+    await using outbound = await openOutbound(between.port, { store: web });
+    const answer = await say(outbound.port, GET.replace('\r\n\r\n', '\r\nConnection: close\r\n\r\n'));
+    expect(answer).to.include('"code":"peer_untrusted"');
   });
 });
 

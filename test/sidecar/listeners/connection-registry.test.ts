@@ -56,7 +56,7 @@ describe('connection registry', () => {
       leg: 'mtls',
       role,
       socket: new Socket(),
-      peer: { spiffeId, notAfter: at(peerEnds), certificateHash: 'ab', serial: '1' },
+      peer: { spiffeId, notAfter: at(peerEnds), certificateHash: 'ab', serial: '1', chain: [] },
       own: { spiffeId, notAfter: at(ownEnds), generation } as Identity,
     };
   }
@@ -68,7 +68,9 @@ describe('connection registry', () => {
       listeners.push(fn);
       return () => {};
     };
-    registry.followIdentity({ identity: { generation } as Identity, onChange });
+    const store = { identity: { generation: generation - 1 } as Identity, trust: undefined, onChange };
+    registry.followIdentity(store);
+    store.identity = { generation } as Identity;
     for (const listener of listeners) listener();
   }
 
