@@ -5,7 +5,7 @@
  */
 import { type FSWatcher, statSync, watch } from 'node:fs';
 import { stat } from 'node:fs/promises';
-import { dirname } from 'node:path';
+import { basename, dirname } from 'node:path';
 import type { Clock, Timer } from '../clock/clock.ts';
 
 export interface FileWatchOptions {
@@ -35,9 +35,10 @@ export class FileWatch {
   constructor(options: FileWatchOptions) {
     this.#options = options;
     this.#folder = dirname(options.file);
-    // Taken at once, so that a change right after the start is seen as one.
-    this.#seen = markNow(options.file);
     this.#watchFolder(markNow(this.#folder, folderMark));
+    // Taken at once, so that a change right after the start is seen as one; but after the watch has begun, so that
+    // none falls between the two.
+    this.#seen = markNow(options.file);
     this.#schedule();
   }
 
@@ -83,7 +84,12 @@ export class FileWatch {
     this.#watched = MISSING;
     if (mark === MISSING) return;
     try {
-      const watcher = watch(this.#folder, { persistent: false }, () => void this.#look());
+      const watcher = watch(this.#folder, { persistent: false }, (event, name) => {
+        // Its own name means that the folder itself was moved or removed. A new one may be in its place already, with
+        // the inode number of the old one: file systems give it out again at once.
+        if (event === 'rename' && name === basename(this.#folder)) this.#watched = MISSING;
+        void this.#look();
+      });
       // The next look opens another one.
       watcher.on('error', () => this.#watchFolder(MISSING));
       this.#watcher = watcher;
@@ -94,10 +100,10 @@ export class FileWatch {
   }
 }
 
-type Marker = (file: { ino: bigint; dev: bigint; size: bigint; mtimeNs: bigint }) => string;
+type Marker = (file: { ino: bigint; dev: bigint; size: bigint; mtimeNs: bigint; birthtimeNs: bigint }) => string;
 
 const fileMark: Marker = ({ dev, ino, size, mtimeNs }) => [dev, ino, size, mtimeNs].join(':');
-const folderMark: Marker = ({ dev, ino }) => [dev, ino].join(':');
+const folderMark: Marker = ({ dev, ino, birthtimeNs }) => [dev, ino, birthtimeNs].join(':');
 
 function markNow(path: string, mark: Marker = fileMark): string {
   const found = statSync(path, { bigint: true, throwIfNoEntry: false });

@@ -1,3 +1,4 @@
+import { mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import { mkdir, mkdtemp, rename, rm, symlink, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -98,6 +99,22 @@ describe('watching a file', () => {
     await until('the return is seen', () => changes === 2 || undefined);
     await writeFile(file, 'again');
     await until('what comes after is seen', () => changes === 3 || undefined);
+  });
+
+  it('goes on with a folder that was replaced before anybody could look, under the same inode number', async () => {
+    const clock = new FakeClock();
+    const inner = join(folder, 'inner');
+    const file = join(inner, 'token');
+    mkdirSync(inner);
+    writeFileSync(file, 'a');
+    let changes = 0;
+    watches.push(new FileWatch({ file, clock, onChange: () => changes++ }));
+    rmSync(inner, { recursive: true });
+    mkdirSync(inner);
+    writeFileSync(file, 'another');
+    await until('the replacement is seen', () => changes === 1 || undefined);
+    writeFileSync(file, 'one more');
+    await until('what comes after is seen, without polling', () => changes === 2 || undefined);
   });
 
   it('is silent after it was closed', async () => {
