@@ -10,6 +10,7 @@ import type { Identity, Trust } from '../identity/identity.ts';
 import { isOver } from '../relay/close-socket.ts';
 import type { ConnectionFacts, RegisteredConnection, Registrar, RetirementReason } from '../relay/relay.ts';
 import type { ConnectionMetrics } from '../telemetry/connection-metrics.ts';
+import { withThinnedRefusals } from '../telemetry/refusal-lines.ts';
 import { DistrustCheck, takesTrustAway } from '../tls/distrust.ts';
 import { type CutReason, type ListedConnection, RegistryEntry } from './registry-entry.ts';
 
@@ -37,7 +38,8 @@ export class ConnectionRegistry implements Registrar {
   #draining = false;
 
   constructor(options: ConnectionRegistryOptions) {
-    this.#options = options;
+    // A bundle without a root may cut thousands of connections of one peer at once.
+    this.#options = { ...options, log: withThinnedRefusals(options.log, options.clock) };
   }
 
   get size(): number {

@@ -8,9 +8,9 @@ import { parseListenAddress } from '../../shared/process/listen-address.ts';
 import { type PeerDialer, PeerUpstream } from '../relay/peer-upstream.ts';
 import type { RelayProtocol } from '../relay/relay.ts';
 import { serviceOf } from '../telemetry/istio-labels.ts';
-import { Listener } from './listener.ts';
-import { accessLogOf, type ListenerParts } from './listener-parts.ts';
-import { createRelay } from './relays.ts';
+import { createListener } from './create-listener.ts';
+import type { Listener } from './listener.ts';
+import type { ListenerParts } from './listener-parts.ts';
 
 export interface OutboundSettings {
   readonly name: string;
@@ -25,45 +25,35 @@ export interface OutboundSettings {
 
 /** Not open yet. @throws {Refusal} address_unusable */
 export function createOutboundListener(
-  { name, listen, protocol, to, peers }: OutboundSettings,
+  settings: OutboundSettings,
   parts: ListenerParts & { readonly dialer: PeerDialer },
 ): Listener {
   const direction = 'outbound';
-  const { registry, clock, randomness, limits, workload, traffic, refused, handshakeEnded, dialer } = parts;
-  const log = parts.log.child({ direction, listener: name });
-  const destination = parseListenAddress(to);
-  if (!destination) throw new Refusal('address_unusable', `outbound listener ${name}: to \`${to}\` is not host:port`);
-  const relay = createRelay({
+  const { name, protocol, to: address, peers } = settings;
+  const { registry, dialer, handshakeEnded } = parts;
+  const to = parseListenAddress(address);
+  if (!to) throw new Refusal('address_unusable', `outbound listener ${name}: to \`${address}\` is not host:port`);
+  const upstream = new PeerUpstream({
+    to,
+    peers,
+    dialer,
+    registrar: registry,
+    listener: name,
     protocol,
-    upstream: new PeerUpstream({
-      to: destination,
-      peers,
-      dialer,
-      registrar: registry,
-      listener: name,
-      protocol,
-      handshakeEnded: (result) => handshakeEnded(direction, result),
-    }),
-    limits,
-    clock,
-    randomness,
-    log,
-    traffic: traffic.at({ reporter: 'source', workload, service: serviceOf(destination.host, name) }),
-    accessLog: accessLogOf(parts.accessLog, log),
-    refused,
+    handshakeEnded: (result) => handshakeEnded(direction, result),
   });
-  const server = net.createServer({ allowHalfOpen: true, noDelay: true }, (socket) => {
-    const facts = { direction, listener: name, protocol, leg: 'app', role: 'accepted', socket } as const;
-    relay.accept({ socket, connection: registry.register(facts) });
-  });
-  return new Listener({
-    name,
-    direction,
-    address: listen,
-    server,
-    relay,
-    mostConnections: limits.connections,
-    log,
-    refused,
-  });
+  const facts = { direction, listener: name, protocol, leg: 'app', role: 'accepted' } as const;
+  return createListener(
+    {
+      ...settings,
+      direction,
+      upstream,
+      service: serviceOf(to.host, name),
+      serve: (relay) =>
+        net.createServer({ allowHalfOpen: true, noDelay: true }, (socket) =>
+          relay.accept({ socket, connection: registry.register({ ...facts, socket }) }),
+        ),
+    },
+    parts,
+  );
 }
