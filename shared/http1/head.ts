@@ -3,6 +3,16 @@
  * response-head.ts read them, and refuse whatever two readers could understand differently.
  */
 
+/** A whole head as it came: start line and field lines, each with its CRLF, without the final empty line. */
+export interface RawHead {
+  /** Holds the head from `from` to `to`; valid only while the sender's buffer is. */
+  readonly bytes: Buffer;
+  readonly from: number;
+  readonly to: number;
+  /** The same bytes as latin1. */
+  readonly text: string;
+}
+
 /** How the end of the body is found (RFC 9112 §6.3). `close`: answers only, the body ends with the connection. */
 export type BodyKind = 'none' | 'length' | 'chunked' | 'close';
 
@@ -38,10 +48,20 @@ export interface RequestHead extends Head {
   readonly target: string;
   /** Value of the one Host field; '' only in HTTP/1.0. */
   readonly host: string;
+  /** Only in HTTP/1.1 (RFC 9110 §10.1.1); in HTTP/1.0 `Expect` is taken out of `fields`. */
   readonly expectsContinue: boolean;
+  /** The X-Request-Id, when there is exactly one that may go into a log; else '' and `fields` has none. */
+  readonly requestId: string;
+  /** `TE` lists `trailers` (RFC 9110 §10.1.4): the wish may be told on, as an option of the next connection. */
+  readonly wantsTrailers: boolean;
 }
 
 export interface ResponseHead extends Head {
   readonly status: number;
+  /** May be empty. */
   readonly reason: string;
+  /** By its Content-Type. */
+  readonly isGrpc: boolean;
+  /** Of an answer that tells it in the head, else ''. */
+  readonly grpcStatus: string;
 }
