@@ -4,11 +4,11 @@
  */
 import { readVersion } from '../shared/cli/version.ts';
 import type { Clock, Randomness } from '../shared/clock/clock.ts';
+import type { PlainHttpServer } from '../shared/http/plain-http-server.ts';
 import type { Log } from '../shared/log/log.ts';
 import { Exposition } from '../shared/metrics/exposition.ts';
 import type { ListenAddress } from '../shared/process/listen-address.ts';
 import { createAdminServer, createHealthServer, createMetricsServer } from './admin/operator-pages.ts';
-import type { PlainHttpServer } from './admin/plain-http-server.ts';
 import { composeIdentity, type IdentityParts } from './compose-identity.ts';
 import { boundOf, composeListeners, type ListenerSet } from './compose-listeners.ts';
 import { SIDECAR_SETTINGS, type SidecarSettings } from './config.ts';

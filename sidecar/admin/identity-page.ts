@@ -1,8 +1,8 @@
 /** GET /identity: who this sidecar is, until when, whom it believes and how renewal goes. Never a key, a token or a PEM. */
 import type { Clock } from '../../shared/clock/clock.ts';
+import { jsonPage, type Page } from '../../shared/http/plain-http-server.ts';
 import type { Identity, Trust } from '../identity/identity.ts';
 import type { RenewalState } from '../identity/renewal-loop.ts';
-import { jsonPage, type Page } from './plain-http-server.ts';
 
 export interface IdentityPageParts {
   readonly store: { readonly identity: Identity | undefined; readonly trust: Trust | undefined };

@@ -1,10 +1,11 @@
 /** Which page stands on which of the three ports. What is said on a page is decided where it is made. */
+
+import { jsonPage, PlainHttpServer, textPage } from '../../shared/http/plain-http-server.ts';
 import type { Log } from '../../shared/log/log.ts';
 import type { Exposition } from '../../shared/metrics/exposition.ts';
 import type { Missing } from '../lifecycle/readiness.ts';
 import { type IdentityPageParts, identityPage } from './identity-page.ts';
 import { isLoopbackName } from './loopback.ts';
-import { jsonPage, PlainHttpServer, textPage } from './plain-http-server.ts';
 
 export interface AdminParts extends IdentityPageParts {
   /** The configuration in effect as YAML, secrets removed. */

@@ -3,8 +3,8 @@
  * time and connections. It takes no input beyond the path, and never shows a key or a token.
  */
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
-import type { Log } from '../../shared/log/log.ts';
-import { type ListenAddress, listen } from '../../shared/process/listen-address.ts';
+import type { Log } from '../log/log.ts';
+import { type ListenAddress, listen } from '../process/listen-address.ts';
 
 export interface Page {
   readonly status: number;
@@ -23,12 +23,15 @@ export interface PlainHttpServerOptions {
   readonly admits?: (host: string | undefined) => boolean;
 }
 
-const MOST_CONNECTIONS = 128;
+const MOST_CONNECTIONS = 256;
+/** More are not kept after their answer: a probe that finds no place would restart a healthy pod. */
+const MOST_KEPT = MOST_CONNECTIONS / 2;
 const MOST_HEADER_BYTES = 8192;
 
 export class PlainHttpServer {
   readonly #options: PlainHttpServerOptions;
   readonly #server: Server;
+  #open = 0;
 
   constructor(options: PlainHttpServerOptions) {
     this.#options = options;
@@ -40,6 +43,10 @@ export class PlainHttpServer {
       connectionsCheckingInterval: 1_000,
     });
     this.#server.maxConnections = MOST_CONNECTIONS;
+    this.#server.on('connection', (socket) => {
+      this.#open++;
+      socket.once('close', () => this.#open--);
+    });
     this.#server.on('request', (request, response) => void this.#answer(request, response));
   }
 
@@ -67,6 +74,7 @@ export class PlainHttpServer {
       'content-length': Buffer.byteLength(body),
       'cache-control': 'no-store',
       'x-content-type-options': 'nosniff',
+      ...(this.#open > MOST_KEPT ? { connection: 'close' } : {}),
       ...(status === 405 ? { allow: 'GET, HEAD' } : {}),
     });
     response.end(body); // node:http sends no body in answer to HEAD
