@@ -3,7 +3,7 @@
  * of a kubernetes.io/tls secret. It reads and writes them; it never judges certificates and never mends a folder
  * that holds only a part.
  */
-import { readFile, stat } from 'node:fs/promises';
+import { lstat, readFile, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { Refusal } from '../../shared/errors/refusal.ts';
 
@@ -97,11 +97,13 @@ export function isOpenToOthers(mode: number, owner: number, self: number): boole
   return (mode & (asGroup ? 0o037 : 0o077)) !== 0;
 }
 
+/** A pipe would be waited for, and a device may never end: only plain files are opened, and only small ones. */
 async function readText(file: string): Promise<NamedText> {
-  const text = await readFile(file, 'utf8').catch((error: unknown) => unreadable(file, error));
-  if (text.length > LARGEST_FILE)
+  const found = await stat(file).catch((error: unknown) => unreadable(file, error));
+  if (!found.isFile()) throw new Refusal('file_unreadable', `${file}: not a file`);
+  if (found.size > LARGEST_FILE)
     throw new Refusal('authority_malformed', `${file} is larger than ${LARGEST_FILE} bytes`);
-  return { file, text };
+  return { file, text: await readFile(file, 'utf8').catch((error: unknown) => unreadable(file, error)) };
 }
 
 function unreadable(file: string, error: unknown): never {
@@ -121,11 +123,23 @@ async function presentFiles(directory: string): Promise<PresentFile[]> {
 }
 
 async function presentFile(directory: string, name: string): Promise<PresentFile | undefined> {
+  const file = join(directory, name);
   try {
-    const { ino, size, mtimeMs } = await stat(join(directory, name));
+    const { ino, size, mtimeMs } = await stat(file);
     return { name, ino, size, mtimeMs };
   } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined;
-    return unreadable(join(directory, name), error);
+    if ((error as NodeJS.ErrnoException).code !== 'ENOENT') return unreadable(file, error);
+    if (await isLink(file)) throw new Refusal('file_unreadable', `${file}: a link to nothing`);
+    return undefined;
+  }
+}
+
+/** A link to nothing is an authority that is out of reach (a mount that failed), and no room for a new one. */
+async function isLink(file: string): Promise<boolean> {
+  try {
+    return (await lstat(file)).isSymbolicLink();
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return false;
+    return unreadable(file, error);
   }
 }

@@ -30,7 +30,9 @@ export class AuthorityKeeper {
   readonly #options: AuthorityOptions;
   readonly #listeners = new Set<(authority: Authority) => void>();
   #loaded: LoadedAuthority;
+  /** The state of the folder that was refused last, and why. It is tried again: what was wrong may have passed. */
   #refusedVersion: string | undefined;
+  #refusedFor: string | undefined;
   #complainedAt: number | undefined;
   #checking: Promise<void> | undefined;
   #timer: Timer | undefined;
@@ -78,25 +80,33 @@ export class AuthorityKeeper {
 
   async #look(): Promise<void> {
     await this.#takeOver();
-    if (this.#options.clock.now() < halfLife(this.#loaded.material)) this.#complainedAt = undefined;
-    else await this.#renew();
+    if (isDue(this.#loaded.material, this.#options.clock.now())) await this.#renew();
+    else this.#complainedAt = undefined;
   }
 
   async #takeOver(): Promise<void> {
     const { directory, clock } = this.#options;
     try {
       const version = await folderVersion(directory);
-      const unchanged = version === this.#loaded.version || version === this.#refusedVersion;
-      if (unchanged && !(await hasStaged(directory))) return;
+      if (version === this.#loaded.version && !(await hasStaged(directory))) return;
       const loaded = await withFolderLock(directory, clock, async () => {
         await finishStaged(directory);
         return loadAuthority(this.#options);
       });
       this.#publish(loaded, 'reloaded');
     } catch (error) {
-      this.#refusedVersion = await this.#version();
-      this.#failed('reload_refused', error);
+      await this.#refused(error);
     }
+  }
+
+  /** Said once for the same files and the same reason. */
+  async #refused(error: unknown): Promise<void> {
+    const version = await this.#version();
+    const reason = error instanceof Refusal ? error.code : String(error);
+    const known = version === this.#refusedVersion && reason === this.#refusedFor;
+    this.#refusedVersion = version;
+    this.#refusedFor = reason;
+    if (!known) this.#failed('reload_refused', error);
   }
 
   async #version(): Promise<string | undefined> {
@@ -129,6 +139,7 @@ export class AuthorityKeeper {
     if (this.#closed) return;
     this.#loaded = loaded;
     this.#refusedVersion = undefined;
+    this.#refusedFor = undefined;
     this.#complainedAt = undefined;
     const { signing } = loaded.material;
     this.#options.log.info(`authority_${event}`, {
@@ -158,6 +169,7 @@ export class AuthorityKeeper {
   }
 }
 
-function halfLife({ signing }: AuthorityMaterial): number {
-  return signing.notBefore + (signing.notAfter - signing.notBefore) / 2;
+/** At half of its life; and at once when it was made while the clock was ahead, and is not valid yet. */
+function isDue({ signing }: AuthorityMaterial, now: number): boolean {
+  return now < signing.notBefore || now >= signing.notBefore + (signing.notAfter - signing.notBefore) / 2;
 }

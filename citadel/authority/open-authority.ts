@@ -4,6 +4,7 @@
  */
 import { mkdir } from 'node:fs/promises';
 import { Refusal } from '../../shared/errors/refusal.ts';
+import type { Certificate } from '../../shared/x509/certificate.ts';
 import { shapeOf } from './authority-files.ts';
 import { AuthorityKeeper, type AuthorityOptions } from './authority-keeper.ts';
 import { createAuthorityFiles } from './create-authority-files.ts';
@@ -19,7 +20,7 @@ export async function openAuthority(options: AuthorityOptions): Promise<Authorit
   const loaded = await withFolderLock(directory, clock, async () => {
     await finishStaged(directory);
     if ((await shapeOf(directory)) === 'empty') await create(options);
-    else await renewExpired(options);
+    else await renewOutOfDate(options);
     return loadAuthority(options);
   });
   return new AuthorityKeeper(options, loaded);
@@ -31,16 +32,26 @@ async function create({ directory, trustDomain, randomness, clock, log }: Author
   log.info('authority_created', { directory, trustDomain });
 }
 
-/** After a stop of more than a month the intermediate is past; with the root's key at hand that is no reason to stay down. */
-async function renewExpired(options: AuthorityOptions): Promise<void> {
+/**
+ * After a stop of more than a month the intermediate is past, and one made while the clock was ahead is not valid yet;
+ * with the root's key at hand neither is a reason to stay down.
+ */
+async function renewOutOfDate(options: AuthorityOptions): Promise<void> {
   const material = await readFolder(options);
   const { signing, root } = material;
   const now = options.clock.now();
-  if (signing.notAfter >= now || root.notAfter < now) return;
+  if (isValidAt(signing, now) || !isValidAt(root, now)) return;
   const obstacle = await renewIntermediate(options, material);
   if (obstacle === undefined)
-    options.log.warn('authority_renewed_after_expiry', { expired: new Date(signing.notAfter).toISOString() });
+    options.log.warn('authority_renewed_out_of_date', {
+      notBefore: new Date(signing.notBefore).toISOString(),
+      notAfter: new Date(signing.notAfter).toISOString(),
+    });
   else options.log.warn('authority_renewal_blocked', { reason: obstacle });
+}
+
+function isValidAt({ notBefore, notAfter }: Certificate, now: number): boolean {
+  return notBefore <= now && now <= notAfter;
 }
 
 /** @throws {Refusal} authority_not_writable instead of what the file system says */

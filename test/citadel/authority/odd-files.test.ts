@@ -1,0 +1,71 @@
+/** Files of an authority that are no plain files: whatever they are, nothing is made in their place and nothing hangs. */
+import { mkdir, rename, rm, symlink, truncate } from 'node:fs/promises';
+import { createServer } from 'node:net';
+import { expect } from 'chai';
+import { openAuthority } from '../../../citadel/authority/open-authority.ts';
+import { AuthorityFolder, cacertsOf } from '../../support/authority-folder.ts';
+import { refusalOf } from '../../support/refusals.ts';
+import { createTestAuthority } from '../../support/test-authority.ts';
+import { tool } from '../../support/tool.ts';
+
+const NAMES = ['ca-cert.pem', 'ca-key.pem', 'cert-chain.pem', 'root-cert.pem'];
+const root = createTestAuthority({ trustDomain: 'cluster.local' });
+
+describe('an authority whose files are no plain files', () => {
+  it('is not taken for an empty folder when its links lead nowhere: that would make a new root', async () => {
+    await using elsewhere = await AuthorityFolder.create(cacertsOf(root.intermediate()));
+    await using folder = await AuthorityFolder.create();
+    await symlink(elsewhere.path, folder.file('..data'));
+    for (const name of NAMES) await symlink(`..data/${name}`, folder.file(name));
+    await rm(folder.file('..data'));
+    const refusal = await refusalOf(openAuthority(folder.options()));
+    expect([refusal.code, refusal.detail]).to.deep.equal([
+      'file_unreadable',
+      `${folder.file('ca-cert.pem')}: a link to nothing`,
+    ]);
+    await symlink(elsewhere.path, folder.file('..data'));
+    const keeper = await openAuthority(folder.options());
+    expect(keeper.current().rootPem).to.deep.equal([root.pem]);
+  });
+
+  it('is refused for a pipe, without waiting for its other end', async () => {
+    for (const name of NAMES) {
+      await using folder = await AuthorityFolder.create(cacertsOf(root.intermediate()));
+      await rm(folder.file(name));
+      expect((await tool('mkfifo', ['-m', '600', folder.file(name)])).code).to.equal(0);
+      const refusal = await refusalOf(openAuthority(folder.options()));
+      expect([refusal.code, refusal.detail]).to.deep.equal(['file_unreadable', `${folder.file(name)}: not a file`]);
+    }
+  });
+
+  it('is refused for a socket and for a device that never ends', async () => {
+    await using folder = await AuthorityFolder.create(cacertsOf(root.intermediate()));
+    const server = createServer();
+    await rm(folder.file('root-cert.pem'));
+    await new Promise<void>((resolve) => server.listen(folder.file('root-cert.pem'), resolve));
+    expect((await refusalOf(openAuthority(folder.options()))).code).to.equal('file_unreadable');
+    await new Promise((resolve) => server.close(resolve));
+    await symlink('/dev/zero', folder.file('root-cert.pem'));
+    expect((await refusalOf(openAuthority(folder.options()))).code).to.equal('file_unreadable');
+  });
+
+  it('is refused for a file of a terabyte before any of it is read', async () => {
+    await using folder = await AuthorityFolder.create(cacertsOf(root.intermediate()));
+    await truncate(folder.file('root-cert.pem'), 2 ** 40);
+    const refusal = await refusalOf(openAuthority(folder.options()));
+    expect([refusal.code, refusal.detail]).to.deep.equal([
+      'authority_malformed',
+      `${folder.file('root-cert.pem')} is larger than 1048576 bytes`,
+    ]);
+  });
+
+  it('may be a link itself, as long as it leads somewhere', async () => {
+    await using folder = await AuthorityFolder.create(cacertsOf(root.intermediate()));
+    await mkdir(folder.file('deeper'));
+    for (const name of NAMES) {
+      await rename(folder.file(name), folder.file(`deeper/${name}`));
+      await symlink(`deeper/${name}`, folder.file(name));
+    }
+    expect((await openAuthority(folder.options())).current().rootPem).to.deep.equal([root.pem]);
+  });
+});
