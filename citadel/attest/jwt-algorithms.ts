@@ -47,6 +47,8 @@ const ALGORITHMS: ReadonlyMap<string, JwtAlgorithm> = new Map(
 
 /** RFC 7518 §3.3, §3.5: a smaller RSA key must not be used. */
 const FEWEST_RSA_BITS = 2048;
+/** A limit of ours: verifying takes time in the square of the size. */
+const MOST_RSA_BITS = 8192;
 
 /** @returns undefined for every name that is not on the list, compared letter by letter */
 export function jwtAlgorithm(name: unknown): JwtAlgorithm | undefined {
@@ -56,6 +58,12 @@ export function jwtAlgorithm(name: unknown): JwtAlgorithm | undefined {
 /** Kind, curve and size: a key must be made for the algorithm that the token claims. */
 export function keyFits(algorithm: JwtAlgorithm, key: KeyObject): boolean {
   if (key.type !== 'public' || key.asymmetricKeyType !== algorithm.keyType) return false;
-  const { namedCurve, modulusLength = 0 } = key.asymmetricKeyDetails ?? {};
-  return algorithm.keyType === 'ec' ? namedCurve === algorithm.curve : modulusLength >= FEWEST_RSA_BITS;
+  const { namedCurve, modulusLength = 0, publicExponent = 0n } = key.asymmetricKeyDetails ?? {};
+  if (algorithm.keyType === 'ec') return namedCurve === algorithm.curve;
+  return modulusLength >= FEWEST_RSA_BITS && modulusLength <= MOST_RSA_BITS && isExponent(publicExponent);
+}
+
+/** RFC 8017 §3.1: odd and at least 3. Under 1 a message is its own signature; a long one makes verifying dear. */
+function isExponent(exponent: bigint): boolean {
+  return exponent >= 3n && exponent < 1n << 32n && (exponent & 1n) === 1n;
 }

@@ -49,6 +49,8 @@ function algorithmOf(header: JsonObject): JwtAlgorithm {
   if (!algorithm) throw new Refusal('token_algorithm_forbidden', `alg ${JSON.stringify(header['alg'])?.slice(0, 20)}`);
   // RFC 7515 §4.1.11: an extension that is not understood must be refused, and none is understood here.
   if (Object.hasOwn(header, 'crit')) throw malformed('crit in the header');
+  // RFC 7797 §7: a token must not use b64, whether or not crit names it. RFC 7519 §5.2: cty announces a token inside.
+  for (const name of ['b64', 'cty']) if (Object.hasOwn(header, name)) throw malformed(`${name} in the header`);
   // RFC 8725 §3.11: a token made for another purpose says so in its type.
   const type = header['typ'];
   if (type !== undefined && (typeof type !== 'string' || type.toUpperCase() !== 'JWT'))

@@ -58,10 +58,11 @@ export function readReview(body: unknown, audience: string): ReviewedPod {
 function statusOf(body: unknown): ReviewStatus {
   const { status } = record(body);
   if (!isTokenReview(body)) throw new Refusal('token_review_unavailable', 'the answer is not a TokenReview');
-  const { authenticated, error, audiences, user } = record(status);
+  const { authenticated, error = '', audiences, user } = record(status);
+  if (typeof error !== 'string') throw new Refusal('token_review_unavailable', 'status.error is not a text');
   return {
     authenticated: authenticated === true,
-    error: typeof error === 'string' ? error : '',
+    error,
     audiences: Array.isArray(audiences) ? audiences : [],
     user: record(user),
   };
@@ -100,9 +101,19 @@ function podOf(user: ReviewStatus['user']): ReviewedPod {
     serviceAccountUid,
     podName,
     podUid,
-    nodeName: onlyValue(extra, 'node-name'),
+    nodeName: nodeOf(extra),
     tokenId,
   };
+}
+
+/** Absent before Kubernetes 1.30; when it is there, it goes into log and journal and must be a name. */
+function nodeOf(extra: Readonly<Record<string, unknown>>): string | undefined {
+  const values = extra[`${EXTRA}node-name`];
+  if (values === undefined || values === null) return undefined;
+  const name = onlyValue(extra, 'node-name');
+  if (name === undefined || !isObjectName(name))
+    throw new Refusal('token_rejected', 'the node is not named as Kubernetes names nodes');
+  return name;
 }
 
 /** `system:serviceaccount:<namespace>:<name>`, and nothing that merely contains it. */

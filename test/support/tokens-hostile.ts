@@ -60,6 +60,9 @@ export function malformedTokens(claims: Claims, key: SigningKey): HostileToken[]
       signedAs(textPart(`{"alg":"none","alg":"${key.algorithm}","kid":"${key.keyId}"}`), payload),
     ),
     malformed('crit in the header', signToken(claims, key, { crit: ['exp'] })),
+    malformed('b64 in the header', signToken(claims, key, { b64: false })),
+    malformed('b64 in the header, and named critical', signToken(claims, key, { b64: false, crit: ['b64'] })),
+    malformed('another token inside', signToken(claims, key, { cty: 'JWT' })),
     malformed('another type of token', signToken(claims, key, { typ: 'at+jwt' })),
   ];
 }

@@ -57,6 +57,12 @@ describe('an answer of TokenReview', () => {
     ],
     ['authenticated in words', answerWith({ status: { authenticated: 'true' } }), 'token_rejected'],
     ['authenticated and an error', answerWith({ status: { error: 'odd' } }), 'token_rejected'],
+    [
+      'authenticated and an error that is no text',
+      answerWith({ status: { error: { code: 500 } } }),
+      'token_review_unavailable',
+    ],
+    ['a list as its status', { kind: 'TokenReview', status: ['x'] }, 'token_rejected'],
     ['a human', answerWith({ user: { username: 'alice' } }), 'token_rejected'],
     ['a node', answerWith({ user: { username: 'system:node:node-1' } }), 'token_rejected'],
     [
@@ -90,6 +96,12 @@ describe('an answer of TokenReview', () => {
       answerWith({ extra: { [`${EXTRA}/pod-name`]: ['Web 1'] } }),
       'token_rejected',
     ],
+    [
+      'a node name that Kubernetes cannot give',
+      answerWith({ extra: { [`${EXTRA}/node-name`]: ['node 1\nfake line'] } }),
+      'token_rejected',
+    ],
+    ['two nodes', answerWith({ extra: { [`${EXTRA}/node-name`]: ['a', 'b'] } }), 'token_rejected'],
     ['no extra', answerWith({ user: { extra: undefined } }), 'token_without_pod'],
     ['no status', { kind: 'TokenReview' }, 'token_rejected'],
     ['another kind', { kind: 'Status', status: 'Failure' }, 'token_review_unavailable'],
