@@ -33,10 +33,13 @@ async function run(program) {
   await import(new URL(entryOf(program), import.meta.url).href);
 }
 
-/** Built JavaScript when there is some, else the sources. @param {string} program */
+/**
+ * The sources where they are, as in a clone; built JavaScript only where it comes alone, as in the image. So a dist/
+ * that was built from older sources is never what runs. @param {string} program
+ */
 function entryOf(program) {
-  const built = join(ROOT, 'dist', program, 'main.js');
-  return existsSync(built) ? `../dist/${program}/main.js` : `../${program}/main.ts`;
+  const source = join(ROOT, program, 'main.ts');
+  return existsSync(source) ? `../${program}/main.ts` : `../dist/${program}/main.js`;
 }
 
 /** @param {string} program */

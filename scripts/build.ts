@@ -20,4 +20,6 @@ if (status !== 0) process.exit(status ?? 1);
 // What Node and `--version` need to know of the package; dist/ is then complete but for its dependencies.
 const { name, version, type, license } = JSON.parse(readFileSync(path.join(ROOT, 'package.json'), 'utf8'));
 writeFileSync(path.join(DIST, 'package.json'), `${JSON.stringify({ name, version, type, license }, null, 2)}\n`);
-process.stdout.write('dist/ is built. bin/ runs it from now on: delete it before you go on with the sources.\n');
+process.stdout.write(
+  'dist/ is built. In this folder bin/ goes on running the sources; run the built program as `node dist/citadel/main.js`.\n',
+);

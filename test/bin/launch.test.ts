@@ -79,12 +79,21 @@ describe('the launchers', () => {
     expect(err).to.match(/^citadel: needs Node 26\.9 or newer, this is 20\.11\.1, .*`npm ci`/);
   });
 
-  it('start the sources, and built JavaScript instead where there is some', async () => {
-    const root = await packageAt('built');
-    const launcher = join(root, 'bin', 'citadel.js');
-    expect((await run([launcher, 'a', '--b'])).out).to.equal('sources a --b\n');
-    await mkdir(join(root, 'dist', 'citadel'), { recursive: true });
-    await writeFile(join(root, 'dist', 'citadel', 'main.js'), "console.log('built', ...process.argv.slice(2));\n");
-    expect((await run([launcher, 'a', '--b'])).out).to.equal('built a --b\n');
+  it('start the sources, whatever an earlier build has left beside them', async () => {
+    const root = await packageAt('clone');
+    await buildIn(root);
+    expect((await run([join(root, 'bin', 'citadel.js'), 'a', '--b'])).out).to.equal('sources a --b\n');
+  });
+
+  it('start built JavaScript where it comes without the sources, as in the image', async () => {
+    const root = await packageAt('image');
+    await buildIn(root);
+    await rm(join(root, 'citadel'), { recursive: true });
+    expect((await run([join(root, 'bin', 'citadel.js'), 'a', '--b'])).out).to.equal('built a --b\n');
   });
 });
+
+async function buildIn(root: string): Promise<void> {
+  await mkdir(join(root, 'dist', 'citadel'), { recursive: true });
+  await writeFile(join(root, 'dist', 'citadel', 'main.js'), "console.log('built', ...process.argv.slice(2));\n");
+}
