@@ -7,11 +7,11 @@ cd "$(dirname "$0")/.."
 
 # command=package
 TEST=(openssl=openssl curl=curl nginx=nginx-light promtool=prometheus kubectl=kubernetes-client ip=iproute2 setpriv=util-linux)
-MORE=(haproxy=haproxy wrk=wrk)
+MORE=(haproxy=haproxy wrk=wrk h2load=nghttp2-client)
 
 case "${1:-}" in
-  test | slow) needed=("${TEST[@]}") ;;
-  bench) needed=("${TEST[@]}" "${MORE[@]}") ;;
+  test) needed=("${TEST[@]}") ;;
+  slow | bench) needed=("${TEST[@]}" "${MORE[@]}") ;;
   *)
     echo "usage: scripts/with-tools.sh test|slow|bench" >&2
     exit 2
@@ -34,6 +34,10 @@ fi
 for pair in "${needed[@]}"; do
   command -v "${pair%%=*}" >/dev/null || packages+=("${pair#*=}")
 done
+# nginx carries bytes by a module of its own on Debian; elsewhere it is built in.
+if [ "$1" != test ] && [ -e /etc/debian_version ] && [ ! -e /usr/lib/nginx/modules/ngx_stream_module.so ]; then
+  packages+=(libnginx-mod-stream)
+fi
 [ ${#packages[@]} -gt 0 ] || exit 0
 
 install="apt-get install -y --no-install-recommends ${packages[*]}"

@@ -11,6 +11,8 @@ export interface HopFiles {
   /** Chain and key in one file, as haproxy wants it. */
   readonly both: string;
   readonly roots: string;
+  /** Whose certificate that is. */
+  readonly spiffeId: string;
 }
 
 export interface HopPorts {
@@ -19,39 +21,32 @@ export interface HopPorts {
   readonly app: number;
 }
 
-export function nginxApp(directory: string, port: number): string {
-  return nginx(
-    directory,
-    'app',
-    `
-  server { listen 127.0.0.1:${port} reuseport; keepalive_requests 100000000;
-    location / { default_type text/plain; return 200 "${'x'.repeat(1024)}"; } }`,
-  );
-}
+const ANSWER_BUFFERS =
+  'proxy_buffer_size 16k; proxy_buffers 64 16k; proxy_busy_buffers_size 512k; proxy_max_temp_file_size 0;';
+const KEPT = 'keepalive_requests 1000000000; keepalive_timeout 1h;';
 
-export function nginxEntry({ directory, chain, key }: HopFiles, { entry, middle }: HopPorts): string {
-  return nginx(
-    directory,
-    'entry',
-    `
-  upstream next { server 127.0.0.1:${middle}; keepalive 256; keepalive_requests 100000000; }
-  server { listen 127.0.0.1:${entry}; keepalive_requests 100000000;
+export function nginxHttpEntry(files: HopFiles, { entry, middle }: HopPorts): string {
+  return `
+  upstream next { server 127.0.0.1:${middle}; keepalive 300; ${KEPT} }
+  server { listen 127.0.0.1:${entry}; ${KEPT} ${ANSWER_BUFFERS}
     location / { proxy_pass https://next; proxy_http_version 1.1; proxy_set_header Connection ""; proxy_set_header Host $host;
-      proxy_ssl_certificate ${chain}; proxy_ssl_certificate_key ${key}; proxy_ssl_protocols TLSv1.3; proxy_ssl_verify off; } }`,
-  );
+      ${nginxClient(files)} } }`;
 }
 
-export function nginxExit({ directory, chain, key, roots }: HopFiles, { middle, app }: HopPorts): string {
-  return nginx(
-    directory,
-    'exit',
-    `
-  upstream app { server 127.0.0.1:${app}; keepalive 256; keepalive_requests 100000000; }
-  server { listen 127.0.0.1:${middle} ssl; keepalive_requests 100000000; ssl_protocols TLSv1.3; ssl_session_tickets off;
-    ssl_certificate ${chain}; ssl_certificate_key ${key}; ssl_client_certificate ${roots}; ssl_verify_client on; ssl_verify_depth 3;
+export function nginxHttpExit(files: HopFiles, { middle, app }: HopPorts): string {
+  return `
+  upstream app { server 127.0.0.1:${app}; keepalive 300; ${KEPT} }
+  server { listen 127.0.0.1:${middle} ssl; ${KEPT} ${ANSWER_BUFFERS} ${nginxServer(files)}
     location / { proxy_pass http://app; proxy_http_version 1.1; proxy_set_header Connection "";
-      proxy_set_header X-Forwarded-Client-Cert "Subject=$ssl_client_s_dn"; } }`,
-  );
+      proxy_set_header X-Forwarded-Client-Cert "Subject=$ssl_client_s_dn"; } }`;
+}
+
+export function nginxStreamEntry(files: HopFiles, { entry, middle }: HopPorts): string {
+  return `server { listen 127.0.0.1:${entry}; proxy_pass 127.0.0.1:${middle}; proxy_ssl on; ${nginxClient(files)} }`;
+}
+
+export function nginxStreamExit(files: HopFiles, { middle, app }: HopPorts): string {
+  return `server { listen 127.0.0.1:${middle} ssl; proxy_pass 127.0.0.1:${app}; ${nginxServer(files)} }`;
 }
 
 export function haproxyEntry({ both, roots }: HopFiles, { entry, middle }: HopPorts): string {
@@ -65,14 +60,15 @@ export function haproxyExit({ both, roots }: HopFiles, { middle, app }: HopPorts
 backend app\n  http-reuse always\n  server app 127.0.0.1:${app}`);
 }
 
-function nginx(directory: string, name: string, servers: string): string {
-  return `daemon off; worker_processes 1; pid ${directory}/${name}.pid; error_log ${directory}/${name}.log;
-events { worker_connections 2048; }
-http { access_log off; client_body_temp_path ${directory}/${name}-body; proxy_temp_path ${directory}/${name}-proxy;
-  fastcgi_temp_path ${directory}/${name}-f; uwsgi_temp_path ${directory}/${name}-u; scgi_temp_path ${directory}/${name}-s;${servers}
-}\n`;
+function nginxClient({ chain, key }: HopFiles): string {
+  return `proxy_ssl_certificate ${chain}; proxy_ssl_certificate_key ${key}; proxy_ssl_protocols TLSv1.3; proxy_ssl_verify off;`;
+}
+
+function nginxServer({ chain, key, roots }: HopFiles): string {
+  return `ssl_certificate ${chain}; ssl_certificate_key ${key}; ssl_protocols TLSv1.3; ssl_session_tickets off; ssl_session_cache off;
+    ssl_client_certificate ${roots}; ssl_verify_client on; ssl_verify_depth 3;`;
 }
 
 function haproxy(sections: string): string {
-  return `global\n  nbthread 1\n  maxconn 4096\ndefaults\n  mode http\n  timeout connect 5s\n  timeout client 60s\n  timeout server 60s\n${sections}\n`;
+  return `global\n  nbthread 1\n  maxconn 9000\n  tune.ssl.cachesize 0\ndefaults\n  mode http\n  timeout connect 5s\n  timeout client 1h\n  timeout server 1h\n${sections}\n`;
 }
