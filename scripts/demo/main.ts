@@ -3,6 +3,7 @@
  * traffic, and three attempts that are refused. Exits 0 only if all of it happened. It runs the real programs
  * by their real command lines, on loopback only, and leaves nothing running (except with --keep).
  */
+import { once } from 'node:events';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -50,15 +51,18 @@ async function runIn(
   { keep, portBase, screen }: { keep: boolean; portBase: number; screen: Screen },
 ): Promise<number> {
   const mesh = new Mesh(demoPlan(directory, portBase));
-  const interrupted = new Promise<'interrupted'>((resolve) => {
-    for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.once(signal, () => resolve('interrupted'));
-  });
+  const interrupt = new AbortController();
+  // For good and not once: an impatient second Ctrl-C must not cut the ending short.
+  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, () => interrupt.abort());
+  const interrupted = once(interrupt.signal, 'abort');
+  const story = runStory(mesh, screen, interrupt.signal);
   try {
-    const outcome = await Promise.race([runStory(mesh, screen), interrupted]);
-    if (outcome === 'interrupted') {
+    await Promise.race([story, interrupted]);
+    if (interrupt.signal.aborted) {
       screen.line('\nInterrupted: everything that was started is being ended.');
       return 130;
     }
+    const outcome = await story;
     screen.result(outcome);
     if (keep) {
       screen.line(thingsToTry(mesh.plan));
@@ -71,6 +75,7 @@ async function runIn(
     return 1;
   } finally {
     await mesh.stop();
+    await story.catch(() => undefined); // told above, or a consequence of ending what it talks to
     await rm(directory, { recursive: true, force: true });
   }
 }

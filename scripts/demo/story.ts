@@ -14,7 +14,8 @@ const REQUESTS_PER_SECOND = 25;
 /** Renewal comes at 40-60 % of the lifetime; past the whole lifetime something is wrong. */
 const ROTATION_WITHIN_MS = DEMO_CERTIFICATE_SECONDS * 1000;
 
-export async function runStory(mesh: Mesh, screen: Screen): Promise<Summary> {
+/** @throws when a program does not do its part, and soon after the signal: nothing of it goes on then */
+export async function runStory(mesh: Mesh, screen: Screen, signal: AbortSignal): Promise<Summary> {
   const began = performance.now();
   screen.line(
     `Sallyport demo: web → orders → ledger, each with a sidecar; certificates live ${DEMO_CERTIFICATE_SECONDS} s.\n`,
@@ -22,15 +23,19 @@ export async function runStory(mesh: Mesh, screen: Screen): Promise<Summary> {
   await startAll(mesh, screen);
   const web = mesh.service('web').plan;
   const traffic = startTraffic(`http://127.0.0.1:${web.ports.app}/`, REQUESTS_PER_SECOND, HONEST.length);
-  const rotations = watchRotations(mesh, screen, traffic);
-  await moreTraffic(traffic);
-  screen.say('traffic', `${traffic.sent} requests so far, ${traffic.failed} failed; ${traffic.callers.join(', ')}`);
-  const refused = await tryWhatMustFail(mesh, screen);
-  screen.say('demo', `waits until web, orders and ledger have rotated (about half of ${DEMO_CERTIFICATE_SECONDS} s)`);
-  await rotations.all;
-  await moreTraffic(traffic);
-  await traffic.stop();
-  return { seconds: (performance.now() - began) / 1000, checks: judge(traffic, rotations.counts, refused) };
+  try {
+    const rotations = watchRotations(mesh, screen, traffic);
+    await moreTraffic(traffic, signal);
+    screen.say('traffic', `${traffic.sent} requests so far, ${traffic.failed} failed; ${traffic.callers.join(', ')}`);
+    const refused = await tryWhatMustFail(mesh, screen);
+    screen.say('demo', `waits until web, orders and ledger have rotated (about half of ${DEMO_CERTIFICATE_SECONDS} s)`);
+    await rotations.all;
+    await moreTraffic(traffic, signal);
+    await traffic.stop();
+    return { seconds: (performance.now() - began) / 1000, checks: judge(traffic, rotations.counts, refused) };
+  } finally {
+    await traffic.stop();
+  }
 }
 
 interface Refused {
@@ -85,9 +90,12 @@ function watchRotations(
 }
 
 /** One more second of it: to see it flow at all, and at the end to see it flow on the new certificates. */
-async function moreTraffic(traffic: Traffic): Promise<void> {
+async function moreTraffic(traffic: Traffic, signal: AbortSignal): Promise<void> {
   const enough = traffic.sent + REQUESTS_PER_SECOND;
-  while (traffic.sent < enough) await once(AbortSignal.timeout(100), 'abort');
+  while (traffic.sent < enough) {
+    await once(AbortSignal.timeout(100), 'abort');
+    signal.throwIfAborted();
+  }
 }
 
 function judge(traffic: Traffic, rotations: ReadonlyMap<string, number>, refused: Refused): Summary['checks'] {

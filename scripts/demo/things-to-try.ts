@@ -8,17 +8,25 @@ export function thingsToTry({ citadel, rootFile, services }: MeshPlan): string {
     ({ name, ports }) =>
       `  ${name.padEnd(8)} app http://127.0.0.1:${ports.app}/  who am I http://127.0.0.1:${ports.admin}/identity  metrics http://127.0.0.1:${ports.metrics}/metrics`,
   );
+  const commands: readonly (readonly [string, string])[] = [
+    [`curl -s http://127.0.0.1:${web.ports.app}/`, 'the chain, and who each saw calling'],
+    [`curl -s http://127.0.0.1:${web.ports.admin}/identity`, 'the certificate in use, never its key'],
+    [`curl -s --cacert ${rootFile} ${citadel.url}/v1/bundle`, 'the root that all of them share'],
+    [`curl -sS http://127.0.0.1:${ledger.ports.inbound}/`, "without TLS at ledger's gate: cut off"],
+    [`curl -sSk https://127.0.0.1:${ledger.ports.inbound}/`, 'TLS without a certificate: cut off'],
+    [
+      `curl -s http://127.0.0.1:${ledger.ports.metrics}/metrics | grep ^sidecar_refusals`,
+      'and counted, each by its code',
+    ],
+  ];
+  const width = Math.max(...commands.map(([command]) => command.length));
   return `
 Everything is still running. Try:
 
 ${rows.join('\n')}
   citadel  bundle ${citadel.url}/v1/bundle  metrics http://127.0.0.1:${citadel.healthPort}/metrics
 
-  curl -s http://127.0.0.1:${web.ports.app}/                        # the chain, and who each saw calling
-  curl -s http://127.0.0.1:${web.ports.admin}/identity              # the certificate in use, never its key
-  curl -s --cacert ${rootFile} ${citadel.url}/v1/bundle
-  curl -s http://127.0.0.1:${ledger.ports.inbound}/                 # plaintext at ledger's gate: refused
-  curl -sk https://127.0.0.1:${ledger.ports.inbound}/               # TLS without a certificate: refused
+${commands.map(([command, why]) => `  ${command.padEnd(width)}  # ${why}`).join('\n')}
 
 Press Ctrl-C to end everything.`;
 }

@@ -24,6 +24,7 @@ export class Mesh {
   citadel!: Running;
   readonly #onEvent: (event: LogEvent) => void;
   readonly #started: Running[] = [];
+  #stopped = false;
 
   constructor(plan: MeshPlan, onEvent: (event: LogEvent) => void = () => {}) {
     this.plan = plan;
@@ -82,8 +83,9 @@ export class Mesh {
     return service;
   }
 
-  /** Runs one more program of ours; it ends with the mesh. */
+  /** Runs one more program of ours; it ends with the mesh. @throws {Error} after `stop`: nobody would end it */
   run(name: string, args: readonly string[], environment: Readonly<Record<string, string>> = {}): Running {
+    if (this.#stopped) throw new Error(`${name} is not started: the mesh has been stopped`);
     const running = new Running({
       name,
       command: [process.execPath, ...args.map((arg, at) => (at === 0 ? join(ROOT, arg) : arg))],
@@ -94,8 +96,9 @@ export class Mesh {
     return running;
   }
 
-  /** Ends everything that was started, callers before the called. Safe to call twice. */
+  /** Ends everything that was started, at once. Safe to call twice. Nothing can be started afterwards. */
   async stop(): Promise<void> {
+    this.#stopped = true;
     await Promise.all(this.#started.toReversed().map((running) => running.stop()));
   }
 
