@@ -4,7 +4,7 @@ import { type Certificate, readCertificate } from '../shared/x509/certificate.ts
 import type { ApiServer } from './api/api-server.ts';
 import { HealthServer } from './api/health-server.ts';
 import { Readiness } from './api/readiness.ts';
-import type { Authority } from './authority/authority.ts';
+import { type Authority, validityProblem } from './authority/authority.ts';
 import type { Parts, Surroundings } from './compose.ts';
 
 export function composeHealth(
@@ -14,12 +14,7 @@ export function composeHealth(
 ): { health: HealthServer; readiness: Readiness } {
   const { keeper, journal, attestation } = parts;
   const readiness = new Readiness({
-    authority() {
-      const { notAfter } = keeper.current().issuer.certificate;
-      return notAfter > clock.now()
-        ? undefined
-        : `the signing certificate expired at ${new Date(notAfter).toISOString()}`;
-    },
+    authority: () => validityProblem(keeper.current().validity, clock.now()),
     journal: () => (journal.healthy ? undefined : 'the issuance journal cannot be written'),
     attestation: () => attestation.problem(),
   });

@@ -50,8 +50,16 @@ export interface SignedCertificate {
   readonly serial: string;
 }
 
+/** Milliseconds since the Unix epoch. */
+export interface Validity {
+  readonly notBefore: number;
+  readonly notAfter: number;
+}
+
 export interface Authority {
   readonly issuer: Anchor;
+  /** When every certificate from the signing one up to the root is valid: outside of it no peer takes a leaf. */
+  readonly validity: Validity;
   /** PEM blocks of the intermediates to send after the leaf. */
   readonly chainPem: readonly string[];
   readonly bundle: TrustBundle;
@@ -71,7 +79,7 @@ export function createAuthority(
   sequence: number,
   randomness: Randomness,
 ): Authority {
-  const { signing, path, roots } = material;
+  const { signing, path, root, roots } = material;
   const signer = softwareSigner(material.privateKey);
   const keyId = signing.subjectKeyId ?? keyIdentifierOf(signing.spki);
   const template = createLeafTemplate({ name: signing.subject, keyId, signer });
@@ -82,6 +90,7 @@ export function createAuthority(
   const pem = ({ der }: Certificate): string => encodePem('CERTIFICATE', der);
   return {
     issuer: { certificate: signing, key: signer.publicKey },
+    validity: commonValidity([signing, ...path, root]),
     chainPem: path.map(pem),
     bundle: {
       trustDomain,
@@ -92,6 +101,20 @@ export function createAuthority(
     rootPem: roots.map(pem),
     signLeaf: (request) => sign(uriName(request.spiffeId), request),
     signServing: (request) => sign(servingNames(request), request),
+  };
+}
+
+/** @returns why nothing that is signed now would be taken; undefined when it would */
+export function validityProblem({ notBefore, notAfter }: Validity, now: number): string | undefined {
+  if (now > notAfter) return `the chain of the signing certificate ended ${new Date(notAfter).toISOString()}`;
+  if (now < notBefore) return `the chain of the signing certificate begins ${new Date(notBefore).toISOString()}`;
+  return undefined;
+}
+
+function commonValidity(chain: readonly Validity[]): Validity {
+  return {
+    notBefore: Math.max(...chain.map(({ notBefore }) => notBefore)),
+    notAfter: Math.min(...chain.map(({ notAfter }) => notAfter)),
   };
 }
 

@@ -7,7 +7,7 @@ import { hash } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Certificate } from '../../shared/x509/certificate.ts';
-import { isWriteForbidden, writeDurably } from './durable-file.ts';
+import { isDiskFull, isWriteForbidden, writeDurably } from './durable-file.ts';
 
 export const SEQUENCE_FILE = 'bundle-sequence.json';
 
@@ -45,10 +45,11 @@ async function readStored(file: string): Promise<StoredSequence | undefined> {
   }
 }
 
+/** Also without room for it the authority may start: the time that stands in at the next start is above this number. */
 async function keep(file: string, stored: StoredSequence): Promise<void> {
   try {
     await writeDurably(file, `${JSON.stringify(stored)}\n`, 0o644);
   } catch (error) {
-    if (!isWriteForbidden(error)) throw error;
+    if (!isWriteForbidden(error) && !isDiskFull(error)) throw error;
   }
 }

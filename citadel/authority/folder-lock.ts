@@ -4,7 +4,7 @@
  * creates or renews an authority in it.
  */
 import { open } from 'node:fs/promises';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { MessageChannel } from 'node:worker_threads';
 import { type Clock, pause } from '../../shared/clock/clock.ts';
@@ -17,7 +17,7 @@ const PATIENCE_MS = 10_000;
 const RETRY_MS = 25;
 const SQLITE_BUSY = 5;
 
-/** @throws {Refusal} authority_locked when another process holds the lock for long */
+/** @throws {Refusal} authority_locked when another process holds the lock for long; authority_not_writable */
 export async function withFolderLock<Result>(
   directory: string,
   clock: Clock,
@@ -25,32 +25,41 @@ export async function withFolderLock<Result>(
 ): Promise<Result> {
   const file = join(directory, LOCK_FILE);
   if (!(await create(file))) return work();
-  const database = new DatabaseSync(file, { timeout: 0 });
+  const database = openLock(file);
   try {
-    await acquire(database, directory, clock);
+    await acquire(database, file, clock);
     return await work();
   } finally {
     database.close();
   }
 }
 
-async function acquire(database: DatabaseSync, directory: string, clock: Clock): Promise<void> {
-  if (tryExclusive(database)) return;
+function openLock(file: string): DatabaseSync {
+  try {
+    return new DatabaseSync(file, { timeout: 0 });
+  } catch (error) {
+    throw unusable(file, error);
+  }
+}
+
+async function acquire(database: DatabaseSync, file: string, clock: Clock): Promise<void> {
+  if (tryExclusive(database, file)) return;
   using _ = stayAlive();
   const giveUpAt = clock.monotonic() + PATIENCE_MS;
-  while (!tryExclusive(database)) {
-    if (clock.monotonic() >= giveUpAt) throw new Refusal('authority_locked', directory);
+  while (!tryExclusive(database, file)) {
+    if (clock.monotonic() >= giveUpAt) throw new Refusal('authority_locked', dirname(file));
     await pause(clock, RETRY_MS);
   }
 }
 
-function tryExclusive(database: DatabaseSync): boolean {
+function tryExclusive(database: DatabaseSync, file: string): boolean {
   try {
-    database.exec('BEGIN EXCLUSIVE');
+    // Nothing is ever written; without this SQLite would begin a file beside it all the same, and fail on a full disk.
+    database.exec('PRAGMA journal_mode = MEMORY; BEGIN EXCLUSIVE');
     return true;
   } catch (error) {
     if (error instanceof Error && 'errcode' in error && Number(error.errcode) === SQLITE_BUSY) return false;
-    throw error;
+    throw unusable(file, error);
   }
 }
 
@@ -68,6 +77,10 @@ async function create(file: string): Promise<boolean> {
     return true;
   } catch (error) {
     if (isWriteForbidden(error)) return false;
-    throw error;
+    throw unusable(file, error);
   }
+}
+
+function unusable(file: string, error: unknown): Refusal {
+  return new Refusal('authority_not_writable', { detail: `${file}: ${(error as Error).message}`, cause: error });
 }

@@ -177,6 +177,8 @@ function openDatabase(file: string, how: OpenHow): DatabaseSync {
 function prepareFile(file: string, how: OpenHow): void {
   if (how === 'existing') return void statSync(file);
   mkdirSync(dirname(file), { recursive: true, mode: 0o700 });
+  // To open a pipe would wait for its other end.
+  if (statSync(file, { throwIfNoEntry: false })?.isFile() === false) throw new Error('not a file');
   // SQLite would create it readable by all; its -wal and -shm files take over the mode of this one.
   closeSync(openSync(file, 'a', 0o600));
 }

@@ -53,8 +53,18 @@ const limitedFiles: SmallDisk = {
 
 /** All that work here: the one without privileges always does. */
 export function smallDisks(): SmallDisk[] {
+  return canMount() ? [ownFileSystem, limitedFiles] : [limitedFiles];
+}
+
+/** Whether this machine lets a test have file systems of its own. */
+export function canMount(): boolean {
   const [program = '', ...words] = [...UNSHARE, 'mount', '-t', 'tmpfs', 'tmpfs', '/mnt'];
-  return spawnSync(program, words).status === 0 ? [ownFileSystem, limitedFiles] : [limitedFiles];
+  return spawnSync(program, words).status === 0;
+}
+
+/** Words before a command, so that it has mounts of its own. */
+export function ownMounts(): readonly string[] {
+  return UNSHARE;
 }
 
 async function limit(pid: number, bytes: string): Promise<void> {

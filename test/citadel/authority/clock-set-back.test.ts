@@ -1,5 +1,6 @@
 /** A clock that was ahead for a while: certificates made then are not valid yet once it is right again. */
 import { expect } from 'chai';
+import { validityProblem } from '../../../citadel/authority/authority.ts';
 import type { AuthorityEvent, AuthorityKeeper } from '../../../citadel/authority/authority-keeper.ts';
 import { openAuthority } from '../../../citadel/authority/open-authority.ts';
 import { AuthorityFolder, cacertsOf } from '../../support/authority-folder.ts';
@@ -38,6 +39,19 @@ describe('an authority whose clock was ahead', () => {
     const second = await openAuthority({ ...folder.options(clock), log });
     expect(begins(second)).to.be.lessThan(clock.now());
     expect(log.events('authority_renewed_out_of_date')).to.have.length(1);
+  });
+
+  it('says that nobody would take its certificates while its clock is behind, and after the end of any of its chain', async () => {
+    const clock = new FakeClock();
+    const [start, end] = [clock.now() - DAY, clock.now() + 20 * DAY];
+    const root = createTestAuthority({ trustDomain: 'cluster.local', notBefore: start - DAY, notAfter: end });
+    await using folder = await AuthorityFolder.create(
+      cacertsOf(root.intermediate({ notBefore: start, notAfter: end + DAY })),
+    );
+    const { validity } = (await openAuthority(folder.options(clock))).current();
+    for (const now of [start, clock.now(), end]) expect(validityProblem(validity, now)).to.equal(undefined);
+    expect(validityProblem(validity, start - 1)).to.match(/ begins 2025-12-31T/);
+    expect(validityProblem(validity, end + 1)).to.match(/ ended 2026-01-21T/);
   });
 
   it('cannot mend a root that was made then', async () => {

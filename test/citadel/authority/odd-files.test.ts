@@ -1,5 +1,5 @@
 /** Files of an authority that are no plain files: whatever they are, nothing is made in their place and nothing hangs. */
-import { mkdir, rename, rm, symlink, truncate } from 'node:fs/promises';
+import { mkdir, rename, rm, symlink, truncate, writeFile } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import { expect } from 'chai';
 import { openAuthority } from '../../../citadel/authority/open-authority.ts';
@@ -57,6 +57,19 @@ describe('an authority whose files are no plain files', () => {
       'authority_malformed',
       `${folder.file('root-cert.pem')} is larger than 1048576 bytes`,
     ]);
+  });
+
+  it('is refused when the lock of its folder is no lock', async () => {
+    await using folder = await AuthorityFolder.create(cacertsOf(root.intermediate()));
+    await writeFile(folder.file('authority.lock'), 'no database');
+    const garbage = await refusalOf(openAuthority(folder.options()));
+    expect([garbage.code, garbage.detail.split(': ')[0]]).to.deep.equal([
+      'authority_not_writable',
+      folder.file('authority.lock'),
+    ]);
+    await rm(folder.file('authority.lock'));
+    await mkdir(folder.file('authority.lock'));
+    expect((await refusalOf(openAuthority(folder.options()))).code).to.equal('authority_not_writable');
   });
 
   it('may be a link itself, as long as it leads somewhere', async () => {
