@@ -37,6 +37,8 @@ export function parseRequestHead(head: RawHead, limits: HeadLimits, strip: Reado
   // RFC 9113 §11.6: reserved for the preface of HTTP/2.
   if (method === 'PRI') throw malformed('method');
   if (!isTarget(method, target, scan.host)) throw malformed('request target');
+  // RFC 9110 §9.3.6: it has no content; with a length, some read a body and others the bytes of the tunnel.
+  if (method === 'CONNECT' && scan.lengths + scan.codings > 0) throw malformed('a length in CONNECT');
   return {
     method,
     target,
