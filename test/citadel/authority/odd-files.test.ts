@@ -19,10 +19,8 @@ describe('an authority whose files are no plain files', () => {
     for (const name of NAMES) await symlink(`..data/${name}`, folder.file(name));
     await rm(folder.file('..data'));
     const refusal = await refusalOf(openAuthority(folder.options()));
-    expect([refusal.code, refusal.detail]).to.deep.equal([
-      'file_unreadable',
-      `${folder.file('ca-cert.pem')}: a link to nothing`,
-    ]);
+    expect(refusal.code).to.equal('file_unreadable');
+    expect(NAMES.map((name) => `${folder.file(name)}: a link to nothing`)).to.include(refusal.detail);
     await symlink(elsewhere.path, folder.file('..data'));
     const keeper = await openAuthority(folder.options());
     expect(keeper.current().rootPem).to.deep.equal([root.pem]);
