@@ -7,11 +7,11 @@ import type { Clock } from '../../shared/clock/clock.ts';
 import { Refusal } from '../../shared/errors/refusal.ts';
 import type { Log } from '../../shared/log/log.ts';
 import type { Identity, Trust } from '../identity/identity.ts';
-import { isOver } from '../relay/close-socket.ts';
 import type { ConnectionFacts, RegisteredConnection, Registrar, RetirementReason } from '../relay/relay.ts';
 import type { ConnectionMetrics } from '../telemetry/connection-metrics.ts';
 import { withThinnedRefusals } from '../telemetry/refusal-lines.ts';
 import { DistrustCheck, takesTrustAway } from '../tls/distrust.ts';
+import { limitOfOpenFiles, OpenFiles } from './open-files.ts';
 import { type CutReason, type ListedConnection, RegistryEntry } from './registry-entry.ts';
 
 export interface ConnectionRegistryOptions {
@@ -20,6 +20,8 @@ export interface ConnectionRegistryOptions {
   readonly metrics: ConnectionMetrics;
   /** For what is in progress when the identity behind a connection ends. */
   readonly expiryGraceSeconds: number;
+  /** Files that the process may open; default: what the system says. */
+  readonly openFiles?: number;
 }
 
 /** What it needs of IdentityStore. */
@@ -30,6 +32,8 @@ export interface IdentityChanges {
 }
 
 export class ConnectionRegistry implements Registrar {
+  /** What all listeners share. */
+  readonly files: OpenFiles;
   readonly #options: ConnectionRegistryOptions;
   readonly #entries = new Map<number, RegistryEntry>();
   readonly #empty = new Set<() => void>();
@@ -39,6 +43,7 @@ export class ConnectionRegistry implements Registrar {
 
   constructor(options: ConnectionRegistryOptions) {
     // A bundle without a root may cut thousands of connections of one peer at once.
+    this.files = new OpenFiles(options.openFiles ?? limitOfOpenFiles());
     this.#options = { ...options, log: withThinnedRefusals(options.log, options.clock) };
   }
 
@@ -103,9 +108,9 @@ export class ConnectionRegistry implements Registrar {
   /** @returns how many connections were cut; those that had already ended in order and only linger are none of them */
   cutAll(): number {
     const entries = [...this.#entries.values()];
-    const cut = entries.filter(({ facts }) => !isOver(facts.socket));
+    const cut = entries.filter(({ facts }) => !isOver(facts));
     for (const entry of cut) entry.cut(new Refusal('draining'));
-    for (const { facts } of entries) if (isOver(facts.socket)) facts.socket.destroy();
+    for (const { facts } of entries) if (isOver(facts)) facts.socket.destroy();
     return cut.length;
   }
 
@@ -147,4 +152,12 @@ export class ConnectionRegistry implements Registrar {
     for (const resolve of this.#empty) resolve();
     this.#empty.clear();
   }
+}
+
+/**
+ * Whether everything was said and sent, in order, so that closing it takes nothing away from anybody. In HTTP that is
+ * when the own direction has ended; in TCP the other side may have something to say as long as it has not.
+ */
+function isOver({ socket, protocol }: ConnectionFacts): boolean {
+  return socket.destroyed || (socket.writableFinished && (protocol === 'http' || socket.readableEnded));
 }

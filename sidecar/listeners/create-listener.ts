@@ -28,7 +28,7 @@ export interface ListenerPlan {
 /** Not open yet. */
 export function createListener(plan: ListenerPlan, parts: ListenerParts): Listener {
   const { direction, name, listen: address, protocol, upstream, service } = plan;
-  const { clock, randomness, limits, workload, traffic, refused } = parts;
+  const { registry, clock, randomness, limits, workload, traffic, refused } = parts;
   const log = withThinnedRefusals(parts.log.child({ direction, listener: name }), clock);
   const relay = createRelay({
     protocol,
@@ -42,5 +42,7 @@ export function createListener(plan: ListenerPlan, parts: ListenerParts): Listen
     refused,
   });
   const server = plan.serve(relay, log);
-  return new Listener({ name, direction, address, server, relay, mostConnections: limits.connections, log, refused });
+  const { connections: mostConnections } = limits;
+  const { files } = registry;
+  return new Listener({ name, direction, address, server, relay, mostConnections, files, log, refused });
 }

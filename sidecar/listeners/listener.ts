@@ -4,6 +4,7 @@ import { asRefusal, Refusal } from '../../shared/errors/refusal.ts';
 import type { Log } from '../../shared/log/log.ts';
 import { type ListenAddress, listen } from '../../shared/process/listen-address.ts';
 import type { Direction, Relay } from '../relay/relay.ts';
+import type { OpenFiles } from './open-files.ts';
 
 export interface ListenerOptions {
   readonly name: string;
@@ -14,6 +15,8 @@ export interface ListenerOptions {
   readonly relay: Relay;
   /** Connections beyond this are closed before a byte is read. */
   readonly mostConnections: number;
+  /** Of the whole process: while it is full, newcomers are turned away. */
+  readonly files: OpenFiles;
   readonly log: Log;
   readonly refused: (refusal: Refusal) => void;
 }
@@ -28,10 +31,15 @@ export class Listener {
     this.#options = options;
     this.name = options.name;
     this.direction = options.direction;
-    const { server, mostConnections, log, refused } = options;
-    server.maxConnections = mostConnections;
+    const { server, mostConnections, files, log, refused } = options;
+    server.maxConnections = files.full ? 0 : mostConnections;
+    files.onChange((full) => {
+      server.maxConnections = full ? 0 : mostConnections;
+    });
+    server.on('connection', (socket) => files.hold(socket));
     server.on('drop', (connection) => {
-      const refusal = new Refusal('connection_limit', `${mostConnections} open`);
+      const reason = files.full ? 'the process may open no more files' : `${mostConnections} open`;
+      const refusal = new Refusal('connection_limit', reason);
       log.warn('connection_refused', {
         code: refusal.code,
         reason: refusal.detail,

@@ -6,9 +6,6 @@ import type { Clock } from '../../shared/clock/clock.ts';
 /** Milliseconds that the other side gets to read the last words before its connection is gone. */
 const LINGER_MS = 2_000;
 
-/** Sockets that were ended by us and only wait for the other side to close. */
-const lingering = new WeakSet<Socket>();
-
 /**
  * Closes at once, by a reset: an orderly end could be taken for the regular end of what was carried. TLS has a mark
  * for that of its own (RFC 8446 §6.1, close_notify), but node:tls does not tell whether it came.
@@ -34,12 +31,6 @@ export function endSocket(socket: Socket, clock: Clock): void {
   if (socket.destroyed) return;
   const timer = clock.after(LINGER_MS, () => socket.destroy());
   socket.once('close', () => timer.cancel());
-  lingering.add(socket);
   if (!socket.writableEnded) socket.end();
   socket.resume();
-}
-
-/** Whether everything was said and sent, in order: closing it now takes nothing away from anybody. */
-export function isOver(socket: Socket): boolean {
-  return socket.destroyed || (lingering.has(socket) && socket.writableFinished);
 }

@@ -24,6 +24,8 @@ export interface GateOptions {
   readonly clock?: Clock;
   readonly limits?: Partial<ListenerLimits>;
   readonly expiryGraceSeconds?: number;
+  /** Files that the process may open. */
+  readonly openFiles?: number;
   readonly protocol?: RelayProtocol;
   /** `host:port`; default: any free port on loopback. */
   readonly listen?: string;
@@ -41,8 +43,9 @@ export class Gate implements AsyncDisposable {
   readonly #unfollow: () => void;
 
   constructor(options: GateOptions, create: (parts: ListenerParts) => Listener) {
-    const { store, clock = systemClock, expiryGraceSeconds = 30 } = options;
-    this.registry = new ConnectionRegistry({ clock, log: silentLog, metrics: this.connections, expiryGraceSeconds });
+    const { store, clock = systemClock, expiryGraceSeconds = 30, openFiles = Infinity } = options;
+    const shared = { clock, log: silentLog, expiryGraceSeconds, openFiles };
+    this.registry = new ConnectionRegistry({ ...shared, metrics: this.connections });
     this.#unfollow = this.registry.followIdentity(store);
     this.listener = create({
       store,

@@ -240,6 +240,23 @@ describe('a gate refuses', () => {
     expect(outbound.refused).to.deep.equal(['connection_limit']);
   });
 
+  it('connections that its files do not suffice for, and takes new ones when others have gone', async () => {
+    await using app = await httpApp((_request, response) => response.end('ok'));
+    await using inbound = await openInbound(app.port, { store: orders, openFiles: 48 + 2 * 2 });
+    await using kept = await tlsClient(inbound.port);
+    const leaving = net.connect(inbound.port, '127.0.0.1'); // counts before it has said who it is
+    await once(leaving, 'connect');
+    await until('both are counted', () => inbound.registry.files.full);
+    await using tooMany = await RawClient.connect(inbound.port);
+    await tooMany.closed();
+    expect(inbound.refused).to.deep.equal(['connection_limit']);
+    expect(await kept.send('GET / HTTP/1.1\r\nHost: a\r\n\r\n').until('ok')).to.include('200 OK');
+    leaving.destroy();
+    await until('there is room', () => !inbound.registry.files.full);
+    await using next = await tlsClient(inbound.port);
+    expect(await next.send('GET / HTTP/1.1\r\nHost: a\r\n\r\n').until('ok')).to.include('200 OK');
+  });
+
   it('to open a port that is taken, and says which listener wanted it', async () => {
     const taken = net.createServer();
     await once(taken.listen(0, '127.0.0.1'), 'listening');
