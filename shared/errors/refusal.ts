@@ -9,6 +9,7 @@ import { ISSUANCE_REFUSALS } from './issuance-refusals.ts';
 import { PEER_REFUSALS } from './peer-refusals.ts';
 import { RELAY_REFUSALS } from './relay-refusals.ts';
 import { TOKEN_REFUSALS } from './token-refusals.ts';
+import { TUNNEL_REFUSALS } from './tunnel-refusals.ts';
 
 /** One row of the table. */
 export interface RefusalEntry {
@@ -26,6 +27,7 @@ export const REFUSALS = {
   ...ISSUANCE_REFUSALS,
   ...PEER_REFUSALS,
   ...RELAY_REFUSALS,
+  ...TUNNEL_REFUSALS,
   ...CONFIG_REFUSALS,
 } as const satisfies Record<string, RefusalEntry>;
 
