@@ -39,12 +39,13 @@ export class UsageError extends Error {}
 
 const LOAD_KINDS = ['1k', '64k', 'bulk', 'h2', 'handshakes', 'idle'];
 const BENCHES = ['hop', 'start', 'memory', 'issuance'];
-const QUICK_ROWS_WITHOUT = ['envoy-tcp', 'envoy-http1', 'sallyport-http-2-workers'];
+const QUICK_KINDS = LOAD_KINDS.filter((kind) => kind !== 'handshakes');
+const QUICK_ROWS_WITHOUT = ['envoy-tcp', 'envoy-http1', 'envoy-h2', 'sallyport-http-2-workers'];
 /** Starting it all, a compile included. */
 const START_SECONDS = 15;
 /** Start and end of the load's own program. */
 const AROUND_A_RUN_SECONDS = 0.2;
-const IDLE_ROW_SECONDS = 8;
+const IDLE_ROW_SECONDS = 6;
 
 export function parseOptions(args: readonly string[]): BenchOptions {
   const { positionals, values } = parse(args);
@@ -57,7 +58,7 @@ export function parseOptions(args: readonly string[]): BenchOptions {
   const variants = VARIANTS.filter(({ name }) =>
     rows ? rows.includes(name) : !(quick && QUICK_ROWS_WITHOUT.includes(name)),
   );
-  const kinds = list(values.loads, 'load', LOAD_KINDS) ?? LOAD_KINDS;
+  const kinds = list(values.loads, 'load', LOAD_KINDS) ?? (quick ? QUICK_KINDS : LOAD_KINDS);
   const rounds = number('rounds', values.rounds) ?? (quick ? 1 : 3);
   const connections = values.connections?.split(',').map((text) => number('connections', text)!);
   const loads = quick && !connections ? quickLoads(kinds) : allLoads(kinds, connections ?? [64, 8, 1, 256]);

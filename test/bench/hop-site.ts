@@ -19,6 +19,8 @@ export interface SiteOptions {
   /** A folder with `bin/` and `dist/` instead of a fresh build; undefined builds. */
   readonly sidecarHome?: string | undefined;
   readonly withEnvoy: boolean;
+  /** False where only rivals run: nothing is compiled. */
+  readonly withSidecar?: boolean;
   progress(line: string): void;
 }
 
@@ -27,7 +29,8 @@ export interface HopSite extends Site, AsyncDisposable {
   readonly svid: MeshSvid;
 }
 
-export async function openSite({ signal, sidecarHome, withEnvoy, progress }: SiteOptions): Promise<HopSite> {
+export async function openSite(options: SiteOptions): Promise<HopSite> {
+  const { signal, withEnvoy, progress } = options;
   const mesh = await plannedMesh({
     namespace: 'bench',
     services: [{ name: 'entry' }, { name: 'exit' }],
@@ -40,10 +43,9 @@ export async function openSite({ signal, sidecarHome, withEnvoy, progress }: Sit
   };
   try {
     const { directory } = mesh.plan;
-    progress(sidecarHome ? `sidecar of ${sidecarHome}` : 'compiling the sidecar');
     await mesh.startIssuer();
     await mesh.startCitadel();
-    const sidecar = sidecarHome ? sidecarIn(sidecarHome) : buildSidecar(directory);
+    const sidecar = sidecarOf(options, directory);
     signal.throwIfAborted();
     const svid = await obtainSvid(mesh, 'exit');
     const [port = 0, http2Port = 0] = await freePorts(2);
@@ -55,6 +57,13 @@ export async function openSite({ signal, sidecarHome, withEnvoy, progress }: Sit
     await close();
     throw error;
   }
+}
+
+function sidecarOf({ sidecarHome, withSidecar = true, progress }: SiteOptions, directory: string): string {
+  if (!withSidecar) return '';
+  if (sidecarHome) return sidecarIn(sidecarHome);
+  progress('compiling the sidecar');
+  return buildSidecar(directory);
 }
 
 async function hopFiles(directory: string, roots: string, { certPem, keyPem, spiffeId }: MeshSvid): Promise<HopFiles> {

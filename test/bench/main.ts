@@ -11,7 +11,7 @@ import { goalsText, reportText } from './table.ts';
 
 const stopping = new AbortController();
 for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
-  process.once(signal, () => {
+  process.on(signal, () => {
     process.exitCode = 130;
     stopping.abort(new Error(`stopped by ${signal}`));
   });
@@ -23,6 +23,10 @@ function progress(line: string): void {
   process.stderr.write(`[${((performance.now() - began) / 1000).toFixed(0).padStart(4)} s] ${line}\n`);
 }
 
+if (process.argv.includes('--help')) {
+  console.log(USAGE);
+  process.exit();
+}
 try {
   await runAll(parseOptions(process.argv.slice(2)));
 } catch (error) {
