@@ -1,0 +1,80 @@
+/** What the documents tell people to put into files is what the programs accept, and fits together. */
+import { readFileSync } from 'node:fs';
+import path from 'node:path';
+import { expect } from 'chai';
+import { portOf, readCitadelSettings, readIssuerSettings, readSidecarSettings } from './program-line.ts';
+import { type Deployment, ROOT, render } from './rendered.ts';
+
+const documentOf = (file: string): string => readFileSync(path.join(ROOT, file), 'utf8');
+
+/** The YAML block that follows a text. */
+function yamlAfter(text: string, words: string): string {
+  const block = /```yaml\n(.*?)```/s.exec(text.slice(text.indexOf(words)));
+  if (!text.includes(words) || !block) throw new Error(`no YAML after "${words}"`);
+  return block[1]!;
+}
+
+describe('the laptop example in the README', () => {
+  const readme = documentOf('README.md');
+  const issuer = readIssuerSettings(yamlAfter(readme, '`issuer.yaml`'));
+  const citadel = readCitadelSettings(yamlAfter(readme, '`citadel.yaml`'));
+  const web = readSidecarSettings(yamlAfter(readme, '`web.yaml`'));
+  const orders = readSidecarSettings(yamlAfter(readme, '`orders.yaml`'));
+
+  it('lets citadel believe its issuer, and sidecars reach citadel and their tokens', () => {
+    expect(citadel.attestation.oidc.issuer).to.equal(issuer.issuer);
+    for (const sidecar of [web, orders]) {
+      expect(sidecar.trustDomain).to.equal(citadel.trustDomain);
+      expect(sidecar.citadel.url).to.equal(`https://${citadel.api.listen}`);
+      expect(sidecar.citadel.caFile).to.equal(`${citadel.authority.directory}/root-cert.pem`);
+    }
+    const tokens = issuer.workloads.map(({ namespace, serviceAccount }) =>
+      [issuer.directory, namespace, serviceAccount, 'token'].join('/'),
+    );
+    expect(tokens).to.deep.equal([web.tokenFile, orders.tokenFile]);
+  });
+
+  it('leads web to orders, whose name it expects, and lets nobody share a port', () => {
+    const [gate] = orders.inbound;
+    const [way] = web.outbound;
+    expect(way?.to).to.equal(gate?.listen);
+    expect(way?.peers).to.deep.equal([`spiffe://${citadel.trustDomain}/ns/shop/sa/orders`]);
+    const listening = [web, orders].flatMap(({ admin, metrics, health, inbound, outbound }) =>
+      [admin, metrics, health, ...inbound, ...outbound].map(({ listen }) => portOf(listen)),
+    );
+    const all = [...listening, ...[issuer.listen, citadel.api.listen, citadel.health.listen].map(portOf)];
+    expect(all).to.have.length(new Set(all).size);
+  });
+
+  it('calls what is there', () => {
+    for (const { admin, health } of [web]) {
+      expect(readme).to.include(`curl -s http://${admin.listen}/identity`);
+      expect(readme).to.include(`curl -s http://${health.listen}/readyz`);
+    }
+    expect(readme).to.include(`calls orders at \`http://${web.outbound[0]?.listen}\``);
+  });
+});
+
+describe('the notes on Kubernetes', () => {
+  const notes = documentOf('manifests/README.md');
+
+  it('show a configuration for tokens proved by the keys of the cluster, with files that are mounted', async () => {
+    const { attestation } = readCitadelSettings(yamlAfter(notes, 'needs the keys of the issuer'));
+    const pod = (await render('manifests/base')).one<Deployment>('Deployment', 'citadel').spec.template.spec;
+    const mounted = pod.containers[0]!.volumeMounts!.map(({ mountPath }) => mountPath);
+    expect(attestation.mode).to.equal('both');
+    for (const file of [attestation.oidc.caFile!, attestation.oidc.tokenFile!])
+      expect(mounted).to.include(path.posix.dirname(file));
+  });
+
+  it('make the ConfigMap that the samples mount, with the file that their sidecars read', async () => {
+    const samples = (await render('manifests/samples')).all<Deployment>('Deployment');
+    const names = samples.flatMap(({ spec }) => spec.template.spec.volumes!.map(({ configMap }) => configMap?.name));
+    const file = path.posix.basename(
+      readSidecarSettings(documentOf('manifests/samples/web/sidecar.yaml')).citadel.caFile,
+    );
+    for (const text of [notes, documentOf('README.md')])
+      expect(text).to.match(new RegExp(`create configmap citadel-root-cert --from-file=${file}`));
+    expect(names.filter((name) => name === 'citadel-root-cert')).to.have.length(samples.length);
+  });
+});
