@@ -4,14 +4,26 @@
  */
 import { z } from 'zod';
 import { withCrossCheck } from '../shared/config/cross-checks.ts';
-import { address, choice, flag, logFormat, logLevel, text, trustDomain, url, whole } from '../shared/config/fields.ts';
+import {
+  address,
+  choice,
+  flag,
+  hostName,
+  logFormat,
+  logLevel,
+  pathSegment,
+  text,
+  trustDomain,
+  url,
+  whole,
+} from '../shared/config/fields.ts';
 import type { SettingsSpec } from '../shared/config/settings.ts';
 import { checkSettings } from './config-rules.ts';
 
 const api = z.strictObject({
   listen: address('Address of the API (HTTPS).', '0.0.0.0:15012').default('0.0.0.0:15012'),
   names: z
-    .array(z.string().regex(/^[A-Za-z0-9.:*-]{1,253}$/, 'expected a DNS name or an IP address'))
+    .array(hostName())
     .min(1)
     .max(32)
     .default(['citadel.citadel-system.svc', 'citadel.citadel-system.svc.cluster.local', 'localhost', '127.0.0.1'])
@@ -24,8 +36,8 @@ const api = z.strictObject({
     86_400,
     'Lifetime of the serving certificate, seconds. It is replaced at half of it.',
   ),
-  spiffeNamespace: text('Namespace in the SPIFFE ID of citadel itself.').default('citadel-system'),
-  spiffeServiceAccount: text('Service account in the SPIFFE ID of citadel itself.').default('citadel'),
+  spiffeNamespace: pathSegment('Namespace in the SPIFFE ID of citadel itself.').default('citadel-system'),
+  spiffeServiceAccount: pathSegment('Service account in the SPIFFE ID of citadel itself.').default('citadel'),
 });
 
 const certificates = z.strictObject({

@@ -2,9 +2,10 @@
  * The kinds of value that settings have, each with its check and, where people get it wrong, an example in the
  * message. Which settings there are, with which bounds and defaults, is said by each program.
  */
+import { isIP } from 'node:net';
 import { z } from 'zod';
 import { parseListenAddress } from '../process/listen-address.ts';
-import { isTrustDomainName } from '../spiffe/spiffe-id.ts';
+import { isPathSegment, isTrustDomainName } from '../spiffe/spiffe-id.ts';
 
 /** Longer than any path of a file system and any name. */
 const LONGEST_TEXT = 4096;
@@ -34,7 +35,20 @@ export const address = (description: string, example: string) =>
     .meta({ description });
 
 export const url = (description: string) =>
-  z.string().refine(isHttpUrl, 'expected an http(s) URL').meta({ description });
+  z
+    .string()
+    .refine(isHttpUrl, 'expected an http(s) URL without a password and without a fragment')
+    .meta({ description });
+
+/** A part of a SPIFFE ID. */
+export const pathSegment = (description: string) =>
+  z
+    .string()
+    .refine(isPathSegment, 'expected a part of a SPIFFE ID: letters, digits, dot, dash, underscore')
+    .meta({ description });
+
+/** What a client may look for in a certificate. */
+export const hostName = () => z.string().refine(isHostName, 'expected a DNS name or an IP address');
 
 export const trustDomain = (description: string) =>
   z
@@ -47,6 +61,17 @@ export const logLevel = (description: string) => choice(['debug', 'info', 'warn'
 export const logFormat = () =>
   choice(['auto', 'json', 'text'], 'auto', 'Form of log lines; auto is text on a terminal and JSON elsewhere.');
 
+/** A password would end up in logs and errors, and a fragment is never sent. */
 function isHttpUrl(value: string): boolean {
-  return /^https?:$/.test(URL.parse(value)?.protocol ?? '');
+  const { protocol = '', username, password, hash } = URL.parse(value) ?? {};
+  return /^https?:$/.test(protocol) && username === '' && password === '' && hash === '';
+}
+
+/** RFC 1034 §3.5 with the underscore that clusters use; one asterisk as the whole first label (RFC 6125 §6.4.3). */
+const DNS_NAME = /^(\*\.)?[a-z0-9_]([a-z0-9_-]{0,61}[a-z0-9_])?(\.[a-z0-9_]([a-z0-9_-]{0,61}[a-z0-9_])?)*$/i;
+
+function isHostName(value: string): boolean {
+  if (isIP(value) !== 0) return !value.includes('%');
+  // The last label of a name is never a number: `1.2.3.4.5` is a mistyped address.
+  return value.length <= 253 && DNS_NAME.test(value) && !/(^|\.)\d+$/.test(value);
 }

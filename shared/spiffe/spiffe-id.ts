@@ -44,8 +44,8 @@ export function parseSpiffeId(text: string): SpiffeId {
 export function workloadId(trustDomain: string, namespace: string, serviceAccount: string): SpiffeId {
   // Checked one by one: a slash inside a part would otherwise shift the meaning of the others.
   if (!isTrustDomainName(trustDomain)) throw new SpiffeIdError('the trust domain is not a valid name');
-  if (!isSegment(namespace)) throw new SpiffeIdError('the namespace is not a valid path segment');
-  if (!isSegment(serviceAccount)) throw new SpiffeIdError('the service account is not a valid path segment');
+  if (!isPathSegment(namespace)) throw new SpiffeIdError('the namespace is not a valid path segment');
+  if (!isPathSegment(serviceAccount)) throw new SpiffeIdError('the service account is not a valid path segment');
   return parseSpiffeId(`${SCHEME}${trustDomain}/ns/${namespace}/sa/${serviceAccount}`);
 }
 
@@ -57,10 +57,11 @@ export function isTrustDomainName(text: string): boolean {
 /** SPIFFE-ID §2.2: no empty and no relative segments, hence no trailing slash. */
 function checkPath(path: string): void {
   for (const segment of path.slice(1).split('/')) {
-    if (!isSegment(segment)) throw new SpiffeIdError('the path has an empty, relative or illegal segment');
+    if (!isPathSegment(segment)) throw new SpiffeIdError('the path has an empty, relative or illegal segment');
   }
 }
 
-function isSegment(text: string): boolean {
+/** SPIFFE-ID §2.2: what may stand between two slashes. */
+export function isPathSegment(text: string): boolean {
   return text !== '.' && text !== '..' && SEGMENT.test(text);
 }

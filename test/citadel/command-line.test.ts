@@ -161,5 +161,7 @@ describe('the command line of citadel', () => {
     expect(JSON.parse(bad.out)).to.have.nested.property('findings[0].problems[0]');
     const none = await citadel(['inspect', join(folder, 'nowhere')]);
     expect([none.code, none.err.includes('file_unreadable')]).to.deep.equal([EXIT.failed.code, true]);
+    const endless = await citadel(['inspect', '/dev/zero']);
+    expect([endless.code, endless.err.includes('/dev/zero is larger than')]).to.deep.equal([EXIT.failed.code, true]);
   });
 });

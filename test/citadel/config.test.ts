@@ -113,6 +113,22 @@ describe('the settings of citadel', () => {
     ['a lifetime under five seconds', 'certificates: {minSeconds: 1}', 'certificates.minSeconds'],
     ['a replay rule nobody knows', 'attestation: {replay: ignore}', 'attestation.replay'],
     ['a name that is none', 'api: {names: ["a b"]}', 'api.names.0'],
+    ['an address with a part too many', 'api: {names: ["1.2.3.4.5"]}', 'api.names.0'],
+    ['an address that is half one', 'api: {names: [":::"]}', 'api.names.0'],
+    ['an asterisk alone', 'api: {names: ["*"]}', 'api.names.0'],
+    ['an empty label', 'api: {names: ["a..b"]}', 'api.names.0'],
+    ['a namespace of its own that fits no SPIFFE ID', 'api: {spiffeNamespace: "a b"}', 'api.spiffeNamespace'],
+    ['a service account of its own that climbs', 'api: {spiffeServiceAccount: ".."}', 'api.spiffeServiceAccount'],
+    [
+      'an issuer with a password',
+      'attestation: {mode: oidc, oidc: {issuer: "https://u:p@a.test"}}',
+      'attestation.oidc.issuer',
+    ],
+    [
+      'keys behind a fragment',
+      'attestation: {mode: oidc, oidc: {issuer: "https://a.test", jwksUrl: "https://a.test/k#1"}}',
+      'attestation.oidc.jwksUrl',
+    ],
   ];
   for (const [what, text, key] of BROKEN) {
     it(`refuses ${what}`, () => {
@@ -155,6 +171,11 @@ describe('the settings of citadel', () => {
       'attestation: {mode: oidc, oidc: {issuer: "http://127.0.0.1:1", unsafeDevIssuer: true}}',
     );
     expect(attestation.oidc.unsafeDevIssuer).to.equal(true);
+  });
+
+  it('takes every kind of name that a client may look for', () => {
+    const names = ['citadel', 'citadel.ns.svc', '*.example.test', 'a_b.test', '10.0.0.1', '::1', '::ffff:10.0.0.1'];
+    expect(load(`api: {names: ${JSON.stringify(names)}}`).api.names).to.deep.equal(names);
   });
 
   it('prints what can be read back to the same settings', () => {
