@@ -40,6 +40,17 @@ const FORGED: readonly (readonly [string, RefusalCode, () => ForgedOptions])[] =
   ['names the trust domain itself', 'peer_spiffe_id_root', () => ({ uris: [ID('')] })],
   ['names a path with dots', 'peer_spiffe_id_invalid', () => ({ uris: [ID('/ns/shop/sa/../admin')] })],
   ['names a path with an escape', 'peer_spiffe_id_invalid', () => ({ uris: [ID('/ns/shop/sa/%77eb')] })],
+  ['names itself in capitals', 'peer_spiffe_id_invalid', () => ({ uris: ['SPIFFE://cluster.local/ns/shop/sa/web'] })],
+  [
+    'names the trust domain in capitals',
+    'peer_spiffe_id_invalid',
+    () => ({ uris: ['spiffe://Cluster.local/ns/shop/sa/web'] }),
+  ],
+  ['names a path that ends with a slash', 'peer_spiffe_id_invalid', () => ({ uris: [ID('/ns/shop/sa/web/')] })],
+  ['names a path with a query', 'peer_spiffe_id_invalid', () => ({ uris: [ID('/ns/shop/sa/web?x')] })],
+  ['names a port', 'peer_spiffe_id_invalid', () => ({ uris: ['spiffe://cluster.local:443/ns/shop/sa/web'] })],
+  ['names a path with a NUL', 'peer_spiffe_id_invalid', () => ({ uris: [ID('/ns/shop/sa/web\0')] })],
+  ['has a name of 2049 bytes', 'peer_spiffe_id_invalid', () => ({ uris: [ID('/').padEnd(2049, 'a')] })],
   ['carries a URI of another scheme', 'peer_spiffe_id_invalid', () => ({ uris: ['https://cluster.local/web'] })],
   [
     'is that of an authority',
@@ -135,6 +146,11 @@ describe('a sidecar, called by hostile peers', () => {
   it('refuses an SVID that comes without the intermediate above it', () => {
     const leaf = `${good.certPem.split('-----END CERTIFICATE-----')[0]}-----END CERTIFICATE-----\n`;
     return isRefused(() => callAs({ ...good, certPem: leaf }), 'peer_untrusted');
+  });
+
+  it('refuses an SVID under a hundred certificates', () => {
+    const others = Array.from({ length: 50 }, () => forge().certPem);
+    return isRefused(() => callAs({ ...good, certPem: good.certPem + others.join('') }), 'peer_chain_invalid');
   });
 
   it('refuses a peer without certificate', () => isRefused(() => callAs(undefined), 'peer_certificate_missing'));

@@ -131,6 +131,18 @@ describe('the life of a sidecar', () => {
     await client.closed();
   });
 
+  it('ends with 0 also when an idle peer never closes its half of the connection', async () => {
+    const running = (await start()).sidecar;
+    await using client = await peerOf(plan.ports.inbound, await obtainSvid(mesh, 'web'));
+    client.send(GET);
+    await until('the app is asked', () => gated.length > 0);
+    gated.pop()!.end('served');
+    await client.until('served');
+    running.child.kill('SIGTERM');
+    expect(await running.exited).to.deep.equal({ code: 0, signal: null });
+    expect(running.events(({ event }) => event === 'drain_cut')).to.deep.equal([]);
+  });
+
   it('fetches a new certificate on SIGHUP', async () => {
     const running = (await start()).sidecar;
     const serial = async (): Promise<string> =>
