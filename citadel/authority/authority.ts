@@ -84,7 +84,7 @@ export function createAuthority(
   const keyId = signing.subjectKeyId ?? keyIdentifierOf(signing.spki);
   const template = createLeafTemplate({ name: signing.subject, keyId, signer });
   const sign = (names: Uint8Array, { spki, notBefore, notAfter }: LeafRequest): SignedCertificate => {
-    const serial = serialNumber(randomness);
+    const serial = serialNumber(randomness, notBefore);
     return { der: template.sign({ serial, notBefore, notAfter, spki, names }), serial: serial.toString('hex') };
   };
   const pem = ({ der }: Certificate): string => encodePem('CERTIFICATE', der);

@@ -54,11 +54,12 @@ export async function createIntermediateFiles(context: CreationContext, root: Is
 }
 
 function ceremony({ trustDomain, now, randomness }: CreationContext, keys: KeyPair, notAfter: number): CeremonyRequest {
+  const notBefore = wholeSecond(now - BACKDATE_MS);
   return {
     trustDomain,
     keys,
-    serial: serialNumber(randomness),
-    notBefore: wholeSecond(now - BACKDATE_MS),
+    serial: serialNumber(randomness, notBefore),
+    notBefore,
     notAfter: wholeSecond(notAfter),
   };
 }
