@@ -58,6 +58,12 @@ export interface IssuingSteps {
   record(entry: JournalEntry): Promise<number>;
 }
 
+/**
+ * Waits for nothing: it lets the other requests of this turn reach the same point, so that one kind of work is done
+ * for all of them in a row. Processors like that (a twentieth of the cost of a certificate).
+ */
+const IN_STEP = Promise.resolve();
+
 /** @throws {Refusal} when a step says no; nothing was handed out then, and nothing recorded without being signed */
 export async function issueCertificate(
   steps: IssuingSteps,
@@ -71,9 +77,11 @@ export async function issueCertificate(
   const grant = grantIdentity(steps.policy, attested, request.ttlSeconds, now, authority.issuer.certificate.notAfter);
   const csr = readCsr(request.csrPem);
   checkCsr(csr, grant.spiffeId.uri);
+  await IN_STEP;
   steps.noticeUse(sightingOf(request, attested, grant, csr));
   const { notBefore, notAfter } = grant;
   const signed = authority.signLeaf({ spki: csr.spki, spiffeId: grant.spiffeId.uri, notBefore, notAfter });
+  await IN_STEP;
   const verified = verifyAsPeer(signed, authority, grant, csr, now);
   const entry = await steps.record(entryOf(request, attested, grant, csr, verified, now));
   return {

@@ -11,6 +11,7 @@ import type { CitadelMetrics } from '../telemetry/citadel-metrics.ts';
 import type { Admission } from './admission.ts';
 import { bearerToken } from './bearer-token.ts';
 import { type Call, type Exchange, sendJson } from './exchange.ts';
+import { GatheredTurn } from './gathered-turn.ts';
 import { readJsonBody, refuseUnknownFields } from './json-body.ts';
 
 export interface CertificateWish {
@@ -50,6 +51,7 @@ export class CertificateCall implements Call {
   readonly name = 'certificates';
   readonly #options: CertificateCallOptions;
   readonly #issued: { value: number };
+  readonly #turn = new GatheredTurn();
   readonly #bundles = new WeakMap<readonly string[], string>();
 
   constructor(options: CertificateCallOptions) {
@@ -77,7 +79,10 @@ export class CertificateCall implements Call {
     const { admission, issue, mostBodyBytes } = this.#options;
     const token = bearerToken(request.headers.authorization);
     const wish = { token, address, requestId, ...wishIn(await readJsonBody(request, mostBodyBytes)) };
-    return admission.during(response, (signal) => issue(wish, signal));
+    return admission.during(response, async (signal) => {
+      await this.#turn.begin();
+      return issue(wish, signal);
+    });
   }
 
   /** The roots are most of the answer and never change in between: they are serialised once. */
