@@ -1,9 +1,10 @@
 /** Files of an authority that are no plain files: whatever they are, nothing is made in their place and nothing hangs. */
-import { mkdir, rename, rm, symlink, truncate, writeFile } from 'node:fs/promises';
+import { chmod, mkdir, rename, rm, symlink, truncate, writeFile } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import { expect } from 'chai';
 import { openAuthority } from '../../../citadel/authority/open-authority.ts';
 import { AuthorityFolder, cacertsOf } from '../../support/authority-folder.ts';
+import { RecordedLog } from '../../support/recorded-log.ts';
 import { refusalOf } from '../../support/refusals.ts';
 import { createTestAuthority } from '../../support/test-authority.ts';
 import { tool } from '../../support/tool.ts';
@@ -55,6 +56,17 @@ describe('an authority whose files are no plain files', () => {
       'authority_malformed',
       `${folder.file('root-cert.pem')} is larger than 1048576 bytes`,
     ]);
+  });
+
+  it('is warned of in a folder that everybody may write, and not in one that only its owner or its group may', async () => {
+    const warned = async (mode: number): Promise<unknown> => {
+      await using folder = await AuthorityFolder.create(cacertsOf(root.intermediate()));
+      await chmod(folder.path, mode);
+      const log = new RecordedLog();
+      await openAuthority({ ...folder.options(), log });
+      return log.events('authority_folder_open').map(({ fields }) => fields['directory'] === folder.path);
+    };
+    expect([await warned(0o777), await warned(0o755), await warned(0o770)]).to.deep.equal([[true], [], []]);
   });
 
   it('is refused when the lock of its folder is no lock', async () => {
