@@ -2,7 +2,7 @@
  * One pass over the field lines of a head: every byte is checked, the few fields that decide where the message ends
  * and whom it is for are read, and the rest is left as it is. Nothing is copied while nothing has to be left out.
  */
-import { isDigit, isSpace } from './characters.ts';
+import { isDigit, isSpace, TAB } from './characters.ts';
 import { readConnection, readUpgrade, wantsTrailers } from './connection-options.ts';
 import { FIELD, type FieldKind, fieldKind } from './field-kind.ts';
 import { endOfLine, endOfName } from './field-lines.ts';
@@ -99,10 +99,12 @@ export class FieldScan {
         break;
       case FIELD.contentLength:
         this.lengths++;
+        refuseTabs(bytes, from, to);
         this.length = lengthIn(bytes, start, end);
         break;
       case FIELD.transferEncoding:
         this.codings++;
+        refuseTabs(bytes, from, to);
         // RFC 9112 §6.1: chunked is the only coding that every recipient knows; others would have to be undone here.
         if (!isWord(bytes, start, end - start, CHUNKED)) throw malformed('Transfer-Encoding');
         break;
@@ -169,6 +171,11 @@ function isLeftOut(kind: FieldKind): boolean {
     kind === FIELD.upgrade ||
     kind === FIELD.te
   );
+}
+
+/** RFC 9110 §5.6.3 lets HTAB stand around a value. Some readers of framing fields take it for a part of it. */
+function refuseTabs(bytes: Uint8Array, from: number, to: number): void {
+  for (let at = from; at < to; at++) if (bytes[at] === TAB) throw malformed('HTAB in a framing field');
 }
 
 /** RFC 9110 §8.6: digits alone. Leading zeros are decimal to us and octal to some; above 2^53 - 1 numbers are not exact. */

@@ -5,7 +5,7 @@
 import { AMBIGUOUS, UNAMBIGUOUS } from '../support/hostile-requests.ts';
 import { Chance } from './chance.ts';
 import { compare } from './compare.ts';
-import { answerText, requestText, SENTINEL } from './grammar.ts';
+import { answerText, chunkedText, requestText, SENTINEL } from './grammar.ts';
 import { damaged } from './mutation.ts';
 import { NodeServerReader, readAnswerWithNode } from './node-reader.ts';
 import type { Reading } from './reading.ts';
@@ -60,6 +60,19 @@ export function fuzzAnswers(count: number, seed: number): Promise<FuzzOutcome> {
   });
 }
 
+/** A good head, and the damage in the body alone. */
+export async function fuzzChunks(count: number, seed: number): Promise<FuzzOutcome> {
+  using node = new NodeServerReader();
+  return await fuzz(count, seed, (chance) => {
+    const body = chunkedText(chance) + SENTINEL;
+    return {
+      text: `POST /x HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n${chance.holds(0.8) ? damaged(body, chance) : body}`,
+      read: readRequests,
+      readWithNode: (bytes) => node.read(bytes),
+    };
+  });
+}
+
 async function fuzz(count: number, seed: number, trialOf: (chance: Chance) => Trial): Promise<FuzzOutcome> {
   const stricter = new Map<string, Stricter>();
   let taken = 0;
@@ -107,9 +120,11 @@ function piecesOf(bytes: Buffer, chance: Chance): Buffer[] {
   return pieces;
 }
 
+export const FUZZERS = { requests: fuzzRequests, answers: fuzzAnswers, chunks: fuzzChunks } as const;
+
 if (import.meta.main) {
   const [count = 200_000, seed = Date.now() % 1_000_000_000] = process.argv.slice(2).map(Number);
-  for (const [what, run] of Object.entries({ requests: fuzzRequests, answers: fuzzAnswers })) {
+  for (const [what, run] of Object.entries(FUZZERS)) {
     const { messages, taken, stricter, fault } = await run(count, seed);
     process.stdout.write(`${what}: ${messages} from seed ${seed}, ${taken} taken; refused here and taken by Node:\n`);
     for (const [reason, { times, example }] of [...stricter].sort(([, one], [, other]) => other.times - one.times))
