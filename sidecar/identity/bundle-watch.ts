@@ -37,21 +37,24 @@ export class BundleWatch {
 
   /** Runs until the signal is aborted; never throws. */
   async run(signal: AbortSignal): Promise<void> {
-    const { source, log, metrics } = this.#options;
+    const { source, clock, log, metrics, backoff } = this.#options;
     const onBundle: OnBundle = (bundle, version) => {
       this.#use(bundle, version);
       this.#acknowledgements.inUse(version, signal);
     };
     while (!signal.aborted) {
+      const opened = clock.monotonic();
       try {
         await source.watchBundles(onBundle, signal);
         log.debug('watch_ended');
       } catch (error) {
         if (signal.aborted) return;
         const { code, detail } = asRefusal(error, 'citadel_unreachable');
-        log.warn('watch_failed', { code, detail, failures: this.#failures + 1 });
+        log.warn('watch_failed', { code, detail });
       }
       metrics.watchConnected.set([], 0);
+      // A stream that ends as soon as it has begun is a failure too: whoever cuts it must not be asked in a circle.
+      if (clock.monotonic() - opened > backoff.capMs) this.#failures = 0;
       this.#failures++;
       await this.#rest(signal);
     }
@@ -60,7 +63,6 @@ export class BundleWatch {
   /** @throws {Refusal} when the store does not take it */
   #use(bundle: TrustBundle, version: number): void {
     const { store, log, metrics, onConnected } = this.#options;
-    this.#failures = 0;
     metrics.watchConnected.set([], 1);
     try {
       const before = store.trust?.version;

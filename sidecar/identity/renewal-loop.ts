@@ -148,7 +148,7 @@ export class RenewalLoop {
       nextTryInMs: Math.round(waitMs),
       ...endOf(store.identity),
     });
-    return { at: now + waitMs, retrying: true };
+    return { at: now + waitMs, retrying: true, notBefore: now + retryAfterSeconds * 1000 };
   }
 }
 

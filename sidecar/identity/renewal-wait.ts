@@ -9,6 +9,8 @@ export interface RenewalPlan {
   readonly at: number;
   /** Whether the last try failed: then anything that may help is a reason to try at once. */
   readonly retrying: boolean;
+  /** Milliseconds since the Unix epoch: the source asked not to be bothered before. */
+  readonly notBefore?: number;
 }
 
 /** `retry`: a failed try may succeed now. `renew`: a new certificate is wanted in any case. */
@@ -36,7 +38,7 @@ export class RenewalWait {
   async for(plan: RenewalPlan, signal: AbortSignal): Promise<void> {
     const pending = this.#pending;
     this.#pending = undefined;
-    if (pending !== undefined && fits(pending, plan)) return;
+    if (pending !== undefined && this.#fits(pending, plan)) return;
     const nap = new AbortController();
     const stop = (): void => nap.abort();
     signal.addEventListener('abort', stop, { once: true });
@@ -66,10 +68,11 @@ export class RenewalWait {
 
   wake(why: Wake): void {
     if (!this.#plan) this.#pending = this.#pending === 'renew' ? 'renew' : why;
-    else if (fits(why, this.#plan)) this.#nap?.abort();
+    else if (this.#fits(why, this.#plan)) this.#nap?.abort();
   }
-}
 
-function fits(why: Wake, plan: RenewalPlan): boolean {
-  return why === 'renew' || plan.retrying;
+  /** A wish of the operator always does; a mere hope waits as long as the source has asked for. */
+  #fits(why: Wake, { retrying, notBefore = 0 }: RenewalPlan): boolean {
+    return why === 'renew' || (retrying && this.#clock.now() >= notBefore);
+  }
 }

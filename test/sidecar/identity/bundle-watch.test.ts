@@ -9,7 +9,7 @@ import { CitadelSource } from '../../../sidecar/identity/citadel-source.ts';
 import { IdentityStore } from '../../../sidecar/identity/identity-store.ts';
 import { TokenFile } from '../../../sidecar/identity/token-file.ts';
 import { IdentityMetrics } from '../../../sidecar/telemetry/identity-metrics.ts';
-import { FakeCitadel, tokenUntil } from '../../support/fake-citadel.ts';
+import { FakeCitadel, tokenUntil, type WatchOfSidecar } from '../../support/fake-citadel.ts';
 import { FakeClock } from '../../support/fake-clock.ts';
 import { RecordedLog } from '../../support/recorded-log.ts';
 import { createTestAuthority } from '../../support/test-authority.ts';
@@ -73,6 +73,11 @@ describe('watching bundles', () => {
   function versions(): number[] {
     const seen = citadel.requests.filter(({ path }) => path === '/v1/acknowledgements');
     return seen.map(({ body }) => (JSON.parse(body) as { version: number }).version);
+  }
+
+  async function heartbeat(stream: WatchOfSidecar, clock: FakeClock, ms: number): Promise<void> {
+    stream.send('{"type":"heartbeat"}\n');
+    await clock.advance(ms);
   }
 
   it('puts a bundle to use and acknowledges it only then', async () => {
@@ -225,6 +230,23 @@ describe('watching bundles', () => {
     (await citadel.watch()).destroy();
     (await citadel.watch()).sendBundle(ROOT.bundle(1), 1);
     await acknowledged(1);
+  });
+
+  it('asks ever less often while streams end as soon as they have begun, and is quick again after one that lasted', async () => {
+    const clock = new FakeClock(systemClock.now());
+    start(clock);
+    const waits: number[] = [];
+    for (let turn = 1; turn <= 6; turn++) {
+      const stream = await citadel.watch();
+      stream.sendBundle(ROOT.bundle(turn), turn);
+      await acknowledged(turn);
+      if (turn === 5) for (let beat = 0; beat < 4; beat++) await heartbeat(stream, clock, 10_000);
+      stream.end();
+      await until('its end is seen', () => metrics.watchConnected.get() === 0);
+      waits.push(clock.nextIn!);
+      await clock.advance(clock.nextIn!);
+    }
+    for (const [turn, most] of [10, 20, 40, 80, 10, 20].entries()) expect(waits[turn]).to.be.within(most / 2, most);
   });
 
   it('drops a stream with a line beyond all measure', async () => {

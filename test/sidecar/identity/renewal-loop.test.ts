@@ -206,6 +206,21 @@ describe('the renewal loop', () => {
     expect(store.identity).to.include({ generation: 1 });
   });
 
+  it('is not hurried before the time that it was told, except on demand', async () => {
+    source.script.push(new Refusal('overloaded', { retryAfterSeconds: 20 }), new Refusal('overloaded'));
+    await start();
+    loop.retryNow();
+    await clock.advance(19_000);
+    expect(source.tries).to.equal(1);
+    await clock.advance(1_000);
+    loop.retryNow();
+    await clock.advance(0);
+    expect(source.tries).to.equal(2);
+    loop.retryNow();
+    await clock.advance(0);
+    expect(source.tries).to.equal(3);
+  });
+
   it('tells every failure with code, count and next try', async () => {
     source.script.push('token_expired', 'citadel_unreachable');
     await start();
