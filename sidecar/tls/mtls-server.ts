@@ -38,6 +38,8 @@ export function createMtlsServer(options: MtlsServerOptions): tls.Server {
   });
   const forget = store.onChange(() => server.setSecureContext(served.context()));
   server.on('close', forget);
+  // Asked while it is known: whoever resets the connection has no address afterwards, and an operator looks for it.
+  server.on('connection', (raw) => void raw.remoteAddress);
   server.on('secureConnection', (socket) => admit(socket, served, options));
   server.on('tlsClientError', (error: HandshakeFailure, socket) => {
     const remoteAddress = addressOf(socket);
@@ -108,5 +110,7 @@ class ServedIdentities {
 }
 
 function addressOf(socket: TLSSocket): string {
-  return socket.remoteAddress ?? 'unknown';
+  // node:tls has no public name for the TCP socket below.
+  const { _parent: below } = socket as TLSSocket & { readonly _parent?: { readonly remoteAddress?: string } };
+  return socket.remoteAddress ?? below?.remoteAddress ?? 'unknown';
 }

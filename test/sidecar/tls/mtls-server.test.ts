@@ -130,6 +130,20 @@ describe('the mutual TLS server', () => {
     await closed;
   });
 
+  for (const [how, leave] of [
+    ['resets the connection', (socket) => socket.resetAndDestroy()],
+    ['closes it', (socket) => socket.end()],
+  ] as readonly (readonly [string, (socket: net.Socket) => void])[]) {
+    it(`knows the address of a peer that ${how} instead of a handshake`, async () => {
+      await using server = await startServer(storeOf(AUTHORITY));
+      const leaving = net.connect(server.port, '127.0.0.1').resume();
+      await once(server.server, 'connection');
+      leave(leaving);
+      const { refusal, address } = await server.refused();
+      expect([refusal.code, address]).to.deep.equal(['peer_tls_failed', '127.0.0.1']);
+    });
+  }
+
   it('gives a peer that drips its handshake no more time than a silent one', async () => {
     await using server = await startServer(storeOf(AUTHORITY), { handshakeSeconds: 0.3 });
     const dripping = net.connect(server.port, '127.0.0.1').on('error', () => dripping.destroy());
