@@ -11,8 +11,8 @@ const idleOf = (entryAt: readonly [number, number]): HopReport['idle'] =>
     exit: { rss: 0, pss: 0, own: 20_000 },
   }));
 
-function goal(what: string, examples: readonly RowExample[], idle: HopReport['idle'] = []): Goal {
-  return judge(reportOf(examples, { idle })).find((one) => one.what.startsWith(what))!;
+function goal(what: string, examples: readonly RowExample[], idle: HopReport['idle'] = [], cores = 8): Goal {
+  return judge(reportOf(examples, { idle }), cores).find((one) => one.what.startsWith(what))!;
 }
 
 describe('the goals of the data plane', () => {
@@ -65,6 +65,13 @@ describe('the goals of the data plane', () => {
     const load = { kind: 'bulk', connections: 4 } as const;
     const same: RowExample[] = ['nginx-stream', 'sallyport-tcp'].map((row) => ({ row, load, micros: [1] }));
     expect(goal('bulk MB/s, TCP', same)).to.include({ figure: '1.00 (sallyport-tcp)', verdict: 'missed' });
+  });
+
+  it('leaves open what a small machine cannot show', () => {
+    const same: RowExample[] = ['sallyport-http', 'sallyport-http-2-workers'].map((row) => ({ row, micros: [1] }));
+    expect(goal('req/s, two workers', same, [], 8).verdict).to.equal('missed');
+    expect(goal('req/s, two workers', same, [], 2)).to.include({ verdict: 'open' });
+    expect(goal('req/s, two workers', same, [], 2).wanted).to.include('on 6 cores');
   });
 
   it('judges an idle tunnel by the costlier side', () => {

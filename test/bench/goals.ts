@@ -1,6 +1,6 @@
 /**
  * What the data plane is to reach, judged from one report: ratios within it, never numbers of another day. A goal
- * whose rows did not run is said to be open, not missed. Pure.
+ * whose rows did not run, or that this machine is too small to show, is said to be open, not missed. Pure.
  */
 import type { HopReport } from './hop-bench.ts';
 import type { LoadKind } from './load.ts';
@@ -28,6 +28,8 @@ interface Ratio {
   readonly of: (run: Run) => number;
   readonly atMost?: number;
   readonly atLeast?: number;
+  /** On fewer, the load and the app would take what is to be shown. */
+  readonly cores?: number;
 }
 
 const p50 = (run: Run): number => run.p50 ?? Number.NaN;
@@ -40,18 +42,29 @@ const RATIOS: readonly Ratio[] = [
   { what: 'CPU, 64 KiB, HTTP-aware', ours: HTTP, rival: HAPROXY_HTTP, load: ['64k', 64], of: cpuPerUnit, atMost: 0.75 },
   { what: 'CPU, HTTP-aware', ours: HTTP, rival: HAPROXY_HTTP, load: ['1k', 8], of: cpuPerUnit, atMost: 0.85 },
   { what: 'p50, HTTP-aware', ours: HTTP, rival: HAPROXY_HTTP, load: ['1k', 8], of: p50, atMost: 1 },
-  { what: 'req/s, two workers', ours: TWO_WORKERS, rival: HTTP[0]!, load: ['1k', 64], of: rate, atLeast: 1.7 },
+  {
+    what: 'req/s, two workers',
+    ours: TWO_WORKERS,
+    rival: HTTP[0]!,
+    load: ['1k', 64],
+    of: rate,
+    atLeast: 1.7,
+    cores: 6,
+  },
 ];
 
 const IDLE_KILOBYTES = 8;
 const TUNNELS = 256;
 const MEBIBYTES = 50;
 
-export function judge(report: HopReport): Goal[] {
-  return [...RATIOS.map((ratio) => judgeRatio(report, ratio)), ...judgeIdle(report)];
+/** @param cores of the machine that the report is of */
+export function judge(report: HopReport, cores: number): Goal[] {
+  return [...RATIOS.map((ratio) => judgeRatio(report, ratio, cores)), ...judgeIdle(report)];
 }
 
-function judgeRatio(report: HopReport, { what, ours, rival, load, of, atMost, atLeast }: Ratio): Goal {
+function judgeRatio(report: HopReport, ratio: Ratio, cores: number): Goal {
+  const { what, ours, rival, load, of, atMost, atLeast } = ratio;
+  const wants = ratio.cores ?? 1;
   const valuesOf = (row: string | undefined): number[] =>
     report.runs
       .filter((run) => run.row === row && run.load.kind === load[0] && run.load.connections === load[1])
@@ -61,9 +74,9 @@ function judgeRatio(report: HopReport, { what, ours, rival, load, of, atMost, at
   const good = atMost === undefined ? figure >= atLeast! : figure <= atMost;
   return {
     what: `${what}, ${load[1]} connections`,
-    wanted: `${atMost === undefined ? `>= ${atLeast}` : `<= ${atMost}`} x ${rival}`,
+    wanted: `${atMost === undefined ? `>= ${atLeast}` : `<= ${atMost}`} x ${rival}${wants > cores ? ` (on ${wants} cores)` : ''}`,
     figure: Number.isNaN(figure) ? '-' : `${figure.toFixed(2)} (${row})`,
-    verdict: verdict(figure, good),
+    verdict: !good && wants > cores ? 'open' : verdict(figure, good),
   };
 }
 

@@ -66,7 +66,7 @@ async function hop(options: BenchOptions): Promise<void> {
 }
 
 async function show(report: HopReport, json: boolean, out: string | undefined): Promise<void> {
-  const goals = judge(report);
+  const goals = judge(report, cpus().length);
   const machine = {
     cpu: cpus()[0]?.model,
     cores: cpus().length,
