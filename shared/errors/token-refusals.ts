@@ -25,7 +25,7 @@ export const TOKEN_REFUSALS = {
   token_key_unknown: {
     status: 401,
     message: 'The token is signed by a key that its issuer does not publish.',
-    help: 'Compare the `kid` of the token with the JWKS of the issuer. citadel fetches the JWKS again for an unknown `kid`, at most once per cool-down.',
+    help: 'Compare the `kid` of the token with the JWKS of the issuer. citadel fetches the JWKS again for an unknown `kid`: a few times in a row, then once in ten seconds. With `Retry-After` nobody has looked for this one yet.',
   },
   token_signature_invalid: {
     status: 401,
