@@ -19,6 +19,8 @@ export interface PlainHttpServerOptions {
   readonly name: string;
   readonly pages: Pages;
   readonly log: Log;
+  /** How long a reader may take nothing of its answer, which waits in memory meanwhile. Milliseconds. */
+  readonly stallMs?: number;
   /** Whether a request may be answered, by its Host header. Default: every one. */
   readonly admits?: (host: string | undefined) => boolean;
 }
@@ -26,6 +28,7 @@ export interface PlainHttpServerOptions {
 const MOST_CONNECTIONS = 256;
 /** More are not kept after their answer: a probe that finds no place would restart a healthy pod. */
 const MOST_KEPT = MOST_CONNECTIONS / 2;
+const STALL_MS = 15_000;
 const MOST_HEADER_BYTES = 8192;
 
 export class PlainHttpServer {
@@ -43,11 +46,17 @@ export class PlainHttpServer {
       connectionsCheckingInterval: 1_000,
     });
     this.#server.maxConnections = MOST_CONNECTIONS;
+    this.#server.timeout = options.stallMs ?? STALL_MS;
     this.#server.on('connection', (socket) => {
       this.#open++;
       socket.once('close', () => this.#open--);
     });
     this.#server.on('request', (request, response) => void this.#answer(request, response));
+  }
+
+  /** Open connections. */
+  get connections(): number {
+    return this.#open;
   }
 
   /** @throws {Refusal} address_in_use, address_unusable */

@@ -1,11 +1,13 @@
 /** Which page stands on which of the three ports. What is said on a page is decided where it is made. */
 
-import { jsonPage, PlainHttpServer, textPage } from '../../shared/http/plain-http-server.ts';
+import { jsonPage, type Page, PlainHttpServer, textPage } from '../../shared/http/plain-http-server.ts';
 import type { Log } from '../../shared/log/log.ts';
 import type { Exposition } from '../../shared/metrics/exposition.ts';
 import type { Missing } from '../lifecycle/readiness.ts';
 import { type IdentityPageParts, identityPage } from './identity-page.ts';
 import { isLoopbackName } from './loopback.ts';
+
+const MOST_SHOWN = 1_000;
 
 export interface AdminParts extends IdentityPageParts {
   /** The configuration in effect as YAML, secrets removed. */
@@ -24,9 +26,14 @@ export function createAdminServer(parts: AdminParts): PlainHttpServer {
     pages: {
       '/identity': () => identityPage(parts),
       '/config': async () => textPage(200, await config()),
-      '/connections': () => jsonPage({ connections: connections.list() }),
+      '/connections': () => connectionsPage(connections.list()),
     },
   });
+}
+
+/** The oldest first, and how many there are: all of ten thousand would be megabytes for every look. */
+function connectionsPage(all: readonly object[]): Page {
+  return jsonPage({ open: all.length, connections: all.slice(0, MOST_SHOWN) });
 }
 
 /** `/healthz` says that the process runs, and depends on nothing: an outage elsewhere must restart nobody. */

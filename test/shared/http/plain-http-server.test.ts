@@ -2,7 +2,9 @@ import { expect } from 'chai';
 import { PlainHttpServer, textPage } from '../../../shared/http/plain-http-server.ts';
 import { silentLog } from '../../../shared/log/log.ts';
 import { RawClient, say } from '../../support/raw-client.ts';
+import { until } from '../../support/until.ts';
 
+const LARGE = 'x'.repeat(32 * 1024 * 1024);
 const PLACES = 256;
 const GET = 'GET /healthz HTTP/1.1\r\nHost: a\r\n\r\n';
 
@@ -12,9 +14,10 @@ describe('the server of pages for operators', () => {
 
   beforeEach(async () => {
     server = new PlainHttpServer({
+      stallMs: 100,
       name: 'health',
       log: silentLog,
-      pages: { '/healthz': () => textPage(200, 'ok\n') },
+      pages: { '/healthz': () => textPage(200, 'ok\n'), '/large': () => textPage(200, LARGE) },
     });
     ({ port } = await server.listen('127.0.0.1:0'));
   });
@@ -29,5 +32,13 @@ describe('the server of pages for operators', () => {
     }
     expect(await say(port, GET.replace('\r\n\r\n', '\r\nConnection: close\r\n\r\n'))).to.match(/^HTTP\/1\.1 200 /);
     for (const { socket } of holders) socket.destroy();
+  });
+
+  it('lets no answer wait in memory for a reader that takes nothing of it', async () => {
+    await using reader = await RawClient.connect(port);
+    reader.socket.pause();
+    reader.send(GET.replace('/healthz', '/large'));
+    await until('it is connected', () => server.connections === 1);
+    await until('it is given up', () => server.connections === 0);
   });
 });

@@ -30,7 +30,11 @@ describe('the pages for operators', () => {
     return (await server.listen('127.0.0.1:0')).port;
   }
 
-  function admin(store: IdentityStore, log = new RecordedLog()): PlainHttpServer {
+  function admin(
+    store: IdentityStore,
+    log = new RecordedLog(),
+    list: object[] = [{ id: 1, peer: WEB }],
+  ): PlainHttpServer {
     const state = {
       nextTryAt: Date.UTC(2026, 0, 1),
       lastFailure: { code: 'citadel_unreachable', at: 0 },
@@ -40,7 +44,7 @@ describe('the pages for operators', () => {
       store,
       renewal: { state },
       clock: systemClock,
-      connections: { list: () => [{ id: 1, peer: WEB }] },
+      connections: { list: () => list },
       config: () => 'trustDomain: cluster.local\n',
       log,
     });
@@ -64,6 +68,17 @@ describe('the pages for operators', () => {
       expect(shown['trust']!['bundles']).to.have.length(1);
       expect(shown['renewal']).to.deep.include({ nextTryAt: '2026-01-01T00:00:00.000Z', failuresSinceSuccess: 3 });
       expect(shown['renewal']!['lastFailure']).to.include({ code: 'citadel_unreachable' });
+    });
+
+    it('show no more connections than somebody can read, and how many there are', async () => {
+      const list = Array.from({ length: 2_500 }, (_, id) => ({ id }));
+      const { text } = await get(await opened(admin(storeOf(ROOT), new RecordedLog(), list)), '/connections');
+      const shown = JSON.parse(text) as { open: number; connections: { id: number }[] };
+      expect([shown.open, shown.connections.length, shown.connections.at(-1)]).to.deep.equal([
+        2_500,
+        1_000,
+        { id: 999 },
+      ]);
     });
 
     it('never show a key, a PEM or a token', async () => {
