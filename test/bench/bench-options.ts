@@ -1,6 +1,6 @@
-/** What `npm run bench` is asked for, and how a run of the hop fits into the minutes it may take. Pure. */
+/** What `npm run bench` is asked for. Pure. */
 import { parseArgs } from 'node:util';
-import { fits, type Load, type LoadKind, titleOf } from './load.ts';
+import type { Load, LoadKind } from './load.ts';
 import type { Variant } from './variant.ts';
 import { VARIANTS } from './variants.ts';
 
@@ -11,9 +11,10 @@ export interface BenchOptions {
   readonly loads: readonly Load[];
   readonly idle: readonly number[];
   readonly rounds: number;
-  readonly seconds: number;
-  /** What was left out so that the run fits. */
-  readonly leftOut: readonly string[];
+  /** Of one run; undefined: as many as fit into the minutes. */
+  readonly seconds: number | undefined;
+  /** Most that the hop may take. */
+  readonly minutes: number;
   readonly scale: number;
   readonly json: boolean;
   readonly out: string | undefined;
@@ -41,11 +42,8 @@ const LOAD_KINDS = ['1k', '64k', 'bulk', 'h2', 'handshakes', 'idle'];
 const BENCHES = ['hop', 'start', 'memory', 'issuance'];
 const QUICK_KINDS = LOAD_KINDS.filter((kind) => kind !== 'handshakes');
 const QUICK_ROWS_WITHOUT = ['envoy-tcp', 'envoy-http1', 'envoy-h2', 'sallyport-http-2-workers'];
-/** Starting it all, a compile included. */
-const START_SECONDS = 15;
-/** Start and end of the load's own program. */
-const AROUND_A_RUN_SECONDS = 0.2;
-const IDLE_ROW_SECONDS = 6;
+const QUICK_MINUTES = 1.8;
+const MINUTES = 13;
 
 export function parseOptions(args: readonly string[]): BenchOptions {
   const { positionals, values } = parse(args);
@@ -62,62 +60,19 @@ export function parseOptions(args: readonly string[]): BenchOptions {
   const rounds = number('rounds', values.rounds) ?? (quick ? 1 : 3);
   const connections = values.connections?.split(',').map((text) => number('connections', text)!);
   const loads = quick && !connections ? quickLoads(kinds) : allLoads(kinds, connections ?? [64, 8, 1, 256]);
-  const idle = kinds.includes('idle') ? [256, 1024] : [];
-  const plan = { variants, loads, idle, rounds };
-  const fitting = fitted(
-    plan,
-    number('seconds', values.seconds),
-    60 * (number('minutes', values.minutes) ?? (quick ? 1.8 : 13)),
-  );
   return {
-    ...plan,
-    ...fitting,
+    variants,
+    loads,
+    idle: kinds.includes('idle') ? [256, 1024] : [],
+    rounds,
+    seconds: number('seconds', values.seconds),
+    minutes: number('minutes', values.minutes) ?? (quick ? QUICK_MINUTES : MINUTES),
     names: named(positionals, quick),
     scale: number('scale', values.scale) ?? 1,
     json: values.json,
     out: values.out,
     sidecarHome: values.sidecar,
   };
-}
-
-/** Seconds that the hop will take. */
-export function estimate(
-  { variants, loads, idle, rounds }: Pick<BenchOptions, 'variants' | 'loads' | 'idle' | 'rounds'>,
-  seconds: number,
-): number {
-  const ofLoads = loads.map((load) => {
-    const each = rounds * (secondsOf(load, seconds) + AROUND_A_RUN_SECONDS) + 1 + AROUND_A_RUN_SECONDS;
-    return each * variants.filter((variant) => fits(load, variant)).length;
-  });
-  const ofIdle = idle.length > 0 ? IDLE_ROW_SECONDS * variants.filter(({ relay }) => relay === 'tcp').length : 0;
-  return START_SECONDS + ofIdle + ofLoads.reduce((sum, one) => sum + one, 0);
-}
-
-/** Handshakes are alike: a second shows their cost. */
-export function secondsOf({ kind }: Load, seconds: number): number {
-  return kind === 'handshakes' ? Math.min(1, seconds) : seconds;
-}
-
-type Plan = Parameters<typeof estimate>[0];
-
-/** Shorter runs first, down to 2 s; then fewer loads, the last named first; then runs of 1 s. */
-function fitted(
-  plan: Plan,
-  asked: number | undefined,
-  budget: number,
-): { seconds: number; loads: readonly Load[]; leftOut: string[] } {
-  const loads = [...plan.loads];
-  const leftOut: string[] = [];
-  if (asked !== undefined) return { seconds: asked, loads, leftOut };
-  const spare = loads.filter(({ kind, connections }) => kind === '64k' && (connections === 1 || connections === 256));
-  for (;;) {
-    const seconds = [3, 2].find((one) => estimate({ ...plan, loads }, one) <= budget);
-    if (seconds !== undefined) return { seconds, loads, leftOut };
-    const dropped = spare.pop();
-    if (!dropped) return { seconds: 1, loads, leftOut };
-    loads.splice(loads.indexOf(dropped), 1);
-    leftOut.push(titleOf(dropped));
-  }
 }
 
 function allLoads(kinds: readonly string[], connections: readonly number[]): Load[] {

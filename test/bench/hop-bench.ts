@@ -3,7 +3,7 @@
  * keeps every run; the table and the judgement of the goals are made from what it returns.
  */
 
-import { secondsOf } from './bench-options.ts';
+import { estimate, fitInto, secondsOf, WARM_UP_SECONDS } from './bench-time.ts';
 import { HeldConnections } from './held-connections.ts';
 import { type HopSite, openSite } from './hop-site.ts';
 import { appPort, fits, type Load, send, titleOf } from './load.ts';
@@ -17,7 +17,9 @@ export interface HopBenchOptions {
   /** How many idle connections memory is looked at with, fewer first; empty: not measured. */
   readonly idle: readonly number[];
   readonly rounds: number;
-  readonly seconds: number;
+  /** Of one run; undefined: as many as fit into the minutes. */
+  readonly seconds: number | undefined;
+  readonly minutes: number;
   readonly sidecarHome?: string | undefined;
   readonly signal: AbortSignal;
   progress(line: string): void;
@@ -52,11 +54,9 @@ export interface HopReport {
 
 type Started = ReadonlyMap<Variant, Hop>;
 
-const WARM_UP_SECONDS = 1;
-
 /** @param keep is given the report at once and sees it grow, so that a run cut short loses nothing */
 export async function hopBench(options: HopBenchOptions, keep: (report: HopReport) => void): Promise<void> {
-  const { variants, loads, progress } = options;
+  const { variants, rounds, idle, progress } = options;
   const withEnvoy = variants.some(({ name }) => name.startsWith('envoy'));
   await using site = await openSite({ ...options, withEnvoy });
   const missing: { row: string; why: string }[] = [];
@@ -64,8 +64,12 @@ export async function hopBench(options: HopBenchOptions, keep: (report: HopRepor
     missing.push({ row, why });
     progress(`left out: ${row}: ${why}`);
   });
-  const rows = [...started.keys()].map(({ name }) => name);
-  const { rounds, seconds } = options;
+  const plan = { variants: [...started.keys()], loads: options.loads, idle, rounds };
+  const { seconds, loads, leftOut } = fitInto(options.minutes, plan, options.seconds);
+  const minutes = Math.ceil(estimate({ ...plan, loads }, seconds) / 60);
+  progress(`${rounds} rounds of ${seconds} s with ${started.size} rows: about ${minutes} min`);
+  for (const what of leftOut) progress(`left out, so that it fits into ${options.minutes} min: ${what}`);
+  const rows = plan.variants.map(({ name }) => name);
   const report: HopReport = { rounds, seconds, rows, missing, loads, runs: [], idle: [], loaded: [] };
   keep(report);
   for (const load of loads) await underLoad(site, started, load, options, report);
@@ -73,7 +77,7 @@ export async function hopBench(options: HopBenchOptions, keep: (report: HopRepor
     const [entry, exit] = [memoryOfAll(hop.entryPids), memoryOfAll(hop.exitPids)];
     report.loaded.push({ row: variant.name, entry, exit });
   }
-  if (options.idle.length > 0) {
+  if (idle.length > 0) {
     await Promise.all([...started.values()].map((hop) => hop.stop()));
     await whileIdle(site, [...started.keys()], options, report);
   }
@@ -87,7 +91,7 @@ async function underLoad(
   report: HopReport,
 ): Promise<void> {
   const { rounds, progress } = options;
-  const seconds = secondsOf(load, options.seconds);
+  const seconds = secondsOf(load, report.seconds);
   const fitting = [...started].filter(([variant]) => fits(load, variant));
   const port = appPort(load, site.app);
   const own = port !== site.app.port; // another port of the app wants other hops

@@ -40,7 +40,7 @@ export function titleOf({ kind, connections }: Load): string {
 }
 
 /** Only proxies that carry bytes can carry the HTTP/2 of an app without looking into it. */
-export function fits(load: Load, { relay }: Variant): boolean {
+export function fits(load: Load, { relay }: Pick<Variant, 'relay'>): boolean {
   return load.kind !== 'h2' || relay === 'tcp';
 }
 

@@ -2,7 +2,7 @@
 import { writeFile } from 'node:fs/promises';
 import { cpus, tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { type BenchOptions, estimate, parseOptions, USAGE, UsageError } from './bench-options.ts';
+import { type BenchOptions, parseOptions, USAGE, UsageError } from './bench-options.ts';
 import { judge } from './goals.ts';
 import { type HopReport, hopBench } from './hop-bench.ts';
 import { issuanceBench } from './issuance-bench.ts';
@@ -52,20 +52,17 @@ async function runAll(options: BenchOptions): Promise<void> {
 }
 
 async function hop(options: BenchOptions): Promise<void> {
-  const { json, rounds, seconds, leftOut } = options;
-  progress(`the hop: ${rounds} rounds of ${seconds} s, about ${Math.ceil(estimate(options, seconds) / 60)} min`);
-  for (const what of leftOut) progress(`left out to fit into --minutes: ${what}`);
   let report: HopReport | undefined;
   try {
     await hopBench({ ...options, signal: stopping.signal, progress }, (growing) => {
       report = growing;
     });
   } finally {
-    if (report && report.runs.length + report.idle.length > 0) await show(report, json, options.out);
+    if (report && report.runs.length + report.idle.length > 0) await show(report, options);
   }
 }
 
-async function show(report: HopReport, json: boolean, out: string | undefined): Promise<void> {
+async function show(report: HopReport, { json, out }: BenchOptions): Promise<void> {
   const goals = judge(report, cpus().length);
   const machine = {
     cpu: cpus()[0]?.model,
