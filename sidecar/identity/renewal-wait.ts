@@ -16,7 +16,8 @@ export interface RenewalPlan {
 /** `retry`: a failed try may succeed now. `renew`: a new certificate is wanted in any case. */
 export type Wake = 'retry' | 'renew';
 
-const LOOK_MS = 30_000;
+/** After a sleep the certificate has expired and nobody gets in: that is not to last longer than an outage of citadel. */
+const LOOK_MS = 5_000;
 
 export class RenewalWait {
   readonly #clock: Clock;

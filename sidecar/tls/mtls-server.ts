@@ -81,31 +81,39 @@ function verifiedPeer(socket: TLSSocket, own: Identity, { store, clock }: MtlsSe
 class ServedIdentities {
   readonly #options: MtlsServerOptions;
   #current: Identity | undefined;
-  #previous: Identity | undefined;
-  /** Monotonic milliseconds. */
-  #changedAt = 0;
+  /** Those that a handshake under way may still use. `until` in monotonic milliseconds. */
+  #earlier: { readonly identity: Identity; readonly until: number }[] = [];
 
   constructor(options: MtlsServerOptions) {
     this.#options = options;
   }
 
   context(): tls.SecureContextOptions {
-    const { identity, trust } = this.#options.store;
+    const { store, clock, handshakeSeconds } = this.#options;
+    const { identity, trust } = store;
     if (!identity || !trust) return emptyContextOptions();
-    if (identity !== this.#current) {
-      this.#previous = this.#current;
-      this.#current = identity;
-      this.#changedAt = this.#options.clock.monotonic();
+    if (this.#current && identity !== this.#current) {
+      this.#forgetSettled();
+      this.#earlier.push({ identity: this.#current, until: clock.monotonic() + handshakeSeconds * 1000 });
     }
+    this.#current = identity;
     return contextOptions(identity, trust);
   }
 
   identityOf(socket: TLSSocket): Identity {
     if (!this.#current) throw new Refusal('identity_missing');
-    const settled = this.#options.clock.monotonic() - this.#changedAt > this.#options.handshakeSeconds * 1000;
-    if (settled || !this.#previous) return this.#current;
+    this.#forgetSettled();
+    if (this.#earlier.length === 0) return this.#current;
     const sent = socket.getX509Certificate()?.raw;
-    return sent?.equals(this.#current.leaf.der) ? this.#current : this.#previous;
+    const candidates = [this.#current, ...this.#earlier.map(({ identity }) => identity)];
+    const used = candidates.find(({ leaf }) => sent?.equals(leaf.der));
+    if (!used) throw new Refusal('identity_missing', 'the handshake used a certificate that is long gone');
+    return used;
+  }
+
+  #forgetSettled(): void {
+    const now = this.#options.clock.monotonic();
+    this.#earlier = this.#earlier.filter(({ until }) => now <= until);
   }
 }
 

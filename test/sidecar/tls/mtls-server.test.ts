@@ -217,17 +217,19 @@ describe('rotation of the server’s identity', () => {
     expect(server.counts).to.deep.equal({ admitted: 2, refused: 0 });
   });
 
-  it('tells the certificate that a handshake really used, when the rotation came in the middle', async () => {
-    const store = storeOf(AUTHORITY);
-    await using server = await startServer(store);
-    const before = store.identity!;
-    const raw = net.connect(server.port, '127.0.0.1');
-    await once(server.server, 'connection');
-    publish(store, AUTHORITY.svid());
-    const client = connectAs(server.port, ROOT, AUTHORITY.svid(), { socket: raw });
-    const { own } = await server.admitted();
-    expect(own).to.equal(before);
-    expect(client.getPeerX509Certificate()?.raw.equals(before.leaf.der)).to.equal(true);
+  it('tells the certificate that a handshake really used, however many came in the middle', async () => {
+    for (const rotations of [1, 3]) {
+      const store = storeOf(AUTHORITY);
+      await using server = await startServer(store);
+      const before = store.identity!;
+      const raw = net.connect(server.port, '127.0.0.1');
+      await once(server.server, 'connection');
+      for (let turn = 0; turn < rotations; turn++) publish(store, AUTHORITY.svid());
+      const client = connectAs(server.port, ROOT, AUTHORITY.svid(), { socket: raw });
+      const { own } = await server.admitted();
+      expect(own).to.equal(before);
+      expect(client.getPeerX509Certificate()?.raw.equals(before.leaf.der)).to.equal(true);
+    }
   });
 
   it('follows the bundle: an authority that was added is believed, one that was withdrawn is not', async () => {
