@@ -9,6 +9,7 @@ import { loadSettings } from '../../shared/config/load-settings.ts';
 import { Refusal } from '../../shared/errors/refusal.ts';
 import { type Sidecar, startSidecar } from '../../sidecar/compose.ts';
 import { SIDECAR_SETTINGS } from '../../sidecar/config.ts';
+import { rawApp } from '../support/app-server.ts';
 import { FakeCitadel, tokenUntil } from '../support/fake-citadel.ts';
 import { RecordedLog } from '../support/recorded-log.ts';
 import { createTestAuthority } from '../support/test-authority.ts';
@@ -136,6 +137,33 @@ describe('a sidecar, started whole', () => {
     stream.sendBundle(NEXT_ROOT.bundle(2), 2);
     await until('it asks', () => log.events('renewal_failed')[0]);
     expect(log.events('renewal_failed')[0]!.fields).to.include({ code: 'citadel_answer_invalid' });
+  });
+
+  it('cuts a live connection whose authority a new bundle no longer holds, and counts it', async () => {
+    await projectToken(systemClock.now() + HOUR);
+    await using app = await rawApp((socket) => socket.write('hello'));
+    const inbound = [{ name: 'app', listen: '127.0.0.1:0', protocol: 'tcp', app: `127.0.0.1:${app.port}` }];
+    const sidecar = await start({ SIDECAR__INBOUND: JSON.stringify(inbound) });
+    await ready(sidecar);
+    const stream = await citadel.watch();
+    stream.sendBundle({ ...ROOT.bundle(1), authorities: [ROOT.rootDer, NEXT_ROOT.rootDer] }, 1);
+    await until('the bundle is in use', () => log.events('bundle_published')[0]);
+    const peers = [NEXT_ROOT, ROOT].map((authority) =>
+      connectAs(sidecar.ports.inbound['app']!.port, ROOT, authority.svid()),
+    );
+    await Promise.all(peers.map((peer) => once(peer, 'data')));
+    const reset = once(peers[0]!, 'close').catch((error: NodeJS.ErrnoException) => error.code);
+    stream.sendBundle(ROOT.bundle(2), 2);
+    expect(await reset).to.equal('ECONNRESET');
+    const text = await until('it is gone', async () => {
+      const metrics = await page(sidecar.ports.metrics.port, '/metrics');
+      return metrics.text.includes('sidecar_connections{direction="inbound",listener="app",leg="mtls"} 1')
+        ? metrics.text
+        : undefined;
+    });
+    expect(text).to.include('sidecar_connections_cut_total{reason="distrust"} 1');
+    expect(log.events('connection_cut')[0]!.fields).to.include({ code: 'connection_distrusted', reason: 'distrust' });
+    peers[1]!.destroy();
   });
 
   it('counts handshakes and refusals by code', async () => {
