@@ -102,11 +102,6 @@ export const RELAY_REFUSALS = {
     message: 'A request to upgrade must not carry a body.',
     help: 'A body before an upgrade is read differently by different servers. Send the upgrade without one.',
   },
-  http_pipeline_limit: {
-    status: 429,
-    message: 'Too many requests were sent ahead of their answers on one connection.',
-    help: 'Wait for answers, or open more connections.',
-  },
   connection_limit: {
     status: 503,
     message: 'The sidecar is at its limit of connections.',
@@ -121,6 +116,11 @@ export const RELAY_REFUSALS = {
     status: 401,
     message: 'The authority behind a certificate of this connection is no longer trusted.',
     help: 'The newest trust bundle lacks it. Connections that it vouched for are cut at once, on either side; new ones need a certificate under an authority of the bundle.',
+  },
+  connection_broken: {
+    status: 502,
+    message: 'The connection broke before it was ended in order.',
+    help: 'The other side, or something on the way, closed or reset it. Its own log tells why.',
   },
   connection_idle: {
     status: 408,

@@ -31,6 +31,8 @@ export interface Channel {
   /** Bytes taken from and given to the other side. */
   readonly bytesRead: number;
   readonly bytesWritten: number;
+  /** Of what was written: still on this side, waiting for room. Absent when that is not known. */
+  readonly queued?: number;
   readonly isPaused: boolean;
   /** Nothing more can be written: ended here, or closed. */
   readonly isEnded: boolean;

@@ -4,6 +4,7 @@
  */
 import { Refusal } from '../../shared/errors/refusal.ts';
 import { parseListenAddress } from '../../shared/process/listen-address.ts';
+import { SocketChannel } from '../channel/socket-channel.ts';
 import { AppUpstream } from '../relay/app-upstream.ts';
 import type { RelayProtocol } from '../relay/relay.ts';
 import { ownService } from '../telemetry/istio-labels.ts';
@@ -43,7 +44,8 @@ export function createInboundListener(settings: InboundSettings, parts: Listener
           handshakeSeconds: limits.handshakeSeconds,
           onPeer(socket, peer, own) {
             handshakeEnded(direction, 'ok');
-            relay.accept({ socket, peer, own, connection: registry.register({ ...facts, socket, peer, own }) });
+            const connection = registry.register({ ...facts, socket, peer, own });
+            relay.accept({ channel: new SocketChannel(socket), peer, own, connection });
           },
           onRefused(refusal, remoteAddress) {
             handshakeEnded(direction, refusal.code);

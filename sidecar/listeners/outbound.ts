@@ -5,6 +5,7 @@
 import net from 'node:net';
 import { Refusal } from '../../shared/errors/refusal.ts';
 import { parseListenAddress } from '../../shared/process/listen-address.ts';
+import { SocketChannel } from '../channel/socket-channel.ts';
 import { type PeerDialer, PeerUpstream } from '../relay/peer-upstream.ts';
 import type { RelayProtocol } from '../relay/relay.ts';
 import { serviceOf } from '../telemetry/istio-labels.ts';
@@ -51,7 +52,7 @@ export function createOutboundListener(
       service: serviceOf(to.host, name),
       serve: (relay) =>
         net.createServer({ allowHalfOpen: true, noDelay: true }, (socket) =>
-          relay.accept({ socket, connection: registry.register({ ...facts, socket }) }),
+          relay.accept({ channel: new SocketChannel(socket), connection: registry.register({ ...facts, socket }) }),
         ),
     },
     parts,

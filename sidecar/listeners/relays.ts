@@ -3,9 +3,9 @@ import type { Clock, Randomness } from '../../shared/clock/clock.ts';
 import type { Refusal } from '../../shared/errors/refusal.ts';
 import type { Log } from '../../shared/log/log.ts';
 import type { HttpLimits } from '../relay/http-limits.ts';
-import { HttpRelay } from '../relay/http-relay.ts';
+import { Http1Relay } from '../relay/http1-relay.ts';
 import type { Relay, RelayProtocol } from '../relay/relay.ts';
-import { TcpSplice } from '../relay/tcp-splice.ts';
+import { TcpRelay } from '../relay/tcp-relay.ts';
 import type { Upstream } from '../relay/upstream.ts';
 import type { AccessLog } from '../telemetry/access-log.ts';
 import type { ListenerTraffic } from '../telemetry/traffic-metrics.ts';
@@ -32,7 +32,7 @@ export function createRelay(parts: RelayParts): Relay {
       },
       refused,
     };
-    return new HttpRelay({ upstream, limits, clock, randomness, log, observer });
+    return new Http1Relay({ upstream, limits, clock, randomness, log, observer });
   }
   const observer = {
     connectionOpened: (who: Parameters<ListenerTraffic['connectionOpened']>[0]) => {
@@ -47,5 +47,5 @@ export function createRelay(parts: RelayParts): Relay {
     },
     refused,
   };
-  return new TcpSplice({ upstream, idleSeconds: limits.idleSeconds, clock, log, observer });
+  return new TcpRelay({ upstream, idleSeconds: limits.idleSeconds, clock, log, observer });
 }

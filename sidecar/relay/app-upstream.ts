@@ -1,7 +1,7 @@
 /** The app behind this sidecar: plain TCP on loopback. It holds no pool and speaks no protocol. */
-import net, { type Socket } from 'node:net';
 import type { Clock } from '../../shared/clock/clock.ts';
 import { Refusal } from '../../shared/errors/refusal.ts';
+import { connectLending } from '../channel/socket-channel.ts';
 import type { Upstream, UpstreamConnection } from './upstream.ts';
 
 export interface AppUpstreamOptions {
@@ -24,7 +24,7 @@ export class AppUpstream implements Upstream {
   dial(signal?: AbortSignal): Promise<UpstreamConnection> {
     const { host, port, clock, connectSeconds } = this.#options;
     return new Promise((resolve, reject) => {
-      const socket = net.connect({ host, port, noDelay: true, allowHalfOpen: true });
+      const { socket, channel } = connectLending({ host, port, noDelay: true, allowHalfOpen: true });
       const settle = (): void => {
         timer.cancel();
         signal?.removeEventListener('abort', onAbort);
@@ -32,15 +32,14 @@ export class AppUpstream implements Upstream {
       };
       const fail = (why: string): void => {
         settle();
-        closeQuietly(socket);
+        socket.destroy();
         reject(new Refusal('app_unreachable', `${this.address} ${why}`));
       };
       const onAbort = (): void => fail('the caller left');
       const onError = (error: NodeJS.ErrnoException): void => fail(error.code ?? error.message);
       const onConnect = (): void => {
         settle();
-        leaveErrorsToClose(socket);
-        resolve({ socket });
+        resolve({ channel });
       };
       const timer = clock.after(connectSeconds * 1000, () => fail(`did not accept within ${connectSeconds} s`));
       socket.on('connect', onConnect).on('error', onError);
@@ -48,14 +47,4 @@ export class AppUpstream implements Upstream {
       else signal?.addEventListener('abort', onAbort, { once: true });
     });
   }
-}
-
-function closeQuietly(socket: Socket): void {
-  leaveErrorsToClose(socket);
-  socket.destroy();
-}
-
-/** Every error of a socket is followed by its `close`, which its user watches: nothing else must happen here. */
-export function leaveErrorsToClose(socket: Socket): void {
-  socket.on('error', () => {});
 }

@@ -3,13 +3,18 @@
  * names is removed on every path, in any letter case, number and spelling; they are set only from a peer that
  * proved its SPIFFE ID in the handshake. Pure.
  */
-import { plainName } from './raw-headers.ts';
 
 export const PEER_HEADER = 'X-Forwarded-Client-Cert';
 export const REFUSAL_HEADER = 'X-Sallyport-Refusal';
 
 const PEER_NAME = PEER_HEADER.toLowerCase();
 const OWN_PREFIXES = ['x-sallyport-', 'x-spiffe-'] as const;
+
+/** CGI and its heirs (WSGI, Rack, PHP) make `-` and `_` the same: what is written with `_` may be read as ours. */
+function plainName(name: string): string {
+  const lower = name.toLowerCase();
+  return lower.includes('_') ? lower.replaceAll('_', '-') : lower;
+}
 
 /** Whether only sidecars may write a header of this name. */
 export function isIdentityHeader(name: string): boolean {
@@ -18,6 +23,9 @@ export function isIdentityHeader(name: string): boolean {
   const plain = plainName(name);
   return plain === PEER_NAME || OWN_PREFIXES.some((prefix) => plain.startsWith(prefix));
 }
+
+/** The same names as a reader of heads takes them (`*`: every name that begins so), for what comes from who is no sidecar. */
+export const IDENTITY_NAMES: ReadonlySet<string> = new Set([PEER_NAME, ...OWN_PREFIXES.map((prefix) => `${prefix}*`)]);
 
 export interface ProvenPeer {
   /** The own SPIFFE ID that the peer called. */

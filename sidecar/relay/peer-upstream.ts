@@ -3,8 +3,8 @@
  * which tells its carrier when the identities that opened it end. It keeps no pool and never falls back to plaintext.
  */
 import { asRefusal } from '../../shared/errors/refusal.ts';
+import { SocketChannel } from '../channel/socket-channel.ts';
 import type { Destination, Dialed } from '../tls/mtls-dialer.ts';
-import { leaveErrorsToClose } from './app-upstream.ts';
 import type { Registrar, RelayProtocol } from './relay.ts';
 import type { Upstream, UpstreamConnection } from './upstream.ts';
 
@@ -38,10 +38,8 @@ export class PeerUpstream implements Upstream {
   async dial(signal?: AbortSignal): Promise<UpstreamConnection> {
     const { registrar, listener, protocol, handshakeEnded } = this.#options;
     const { socket, peer, own } = await this.#dialed(signal);
-    leaveErrorsToClose(socket);
+    const channel = new SocketChannel(socket);
     handshakeEnded('ok');
-    // A half-closed stream still delivers: TLS and TCP both end their directions one by one.
-    socket.allowHalfOpen = true;
     const facts = {
       direction: 'outbound',
       leg: 'mtls',
@@ -52,7 +50,7 @@ export class PeerUpstream implements Upstream {
       peer,
       own,
     } as const;
-    return { socket, peer, own, connection: registrar.register(facts) };
+    return { channel, peer, own, connection: registrar.register(facts) };
   }
 
   async #dialed(signal: AbortSignal | undefined): Promise<Dialed> {

@@ -5,6 +5,7 @@
  */
 import type { Socket } from 'node:net';
 import type { Refusal } from '../../shared/errors/refusal.ts';
+import type { Channel } from '../channel/channel.ts';
 import type { Identity } from '../identity/identity.ts';
 import type { VerifiedPeer } from '../tls/peer-check.ts';
 
@@ -59,7 +60,7 @@ export interface Registrar {
 
 /** A connection that a listener has accepted. Nothing has been read from it; its errors are the relay's from here on. */
 export interface Accepted {
-  readonly socket: Socket;
+  readonly channel: Channel;
   readonly connection: RegisteredConnection;
   /** Who proved to be at the other end; absent for the app on loopback. */
   readonly peer?: VerifiedPeer;

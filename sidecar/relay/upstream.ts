@@ -1,12 +1,12 @@
 /** Where a relay sends what it carries: the app on loopback, or a peer behind mutual TLS. It makes connections, it keeps none. */
-import type { Socket } from 'node:net';
+import type { Channel } from '../channel/channel.ts';
 import type { Identity } from '../identity/identity.ts';
 import type { VerifiedPeer } from '../tls/peer-check.ts';
 import type { RegisteredConnection } from './relay.ts';
 
-/** A connection that is ready to be written to. Errors of the socket are followed by its `close`. */
+/** A connection that is ready to be written to. Nothing of it is read before its channel has a receiver. */
 export interface UpstreamConnection {
-  readonly socket: Socket;
+  readonly channel: Channel;
   /** The entry in the registry: authenticated connections end with the identities that opened them. */
   readonly connection?: RegisteredConnection;
   readonly peer?: VerifiedPeer;

@@ -12,7 +12,6 @@ const FLAGS: Readonly<Record<string, string>> = {
   http_malformed: 'DPE',
   http_headers_too_large: 'DPE',
   http_upgrade_with_body: 'DPE',
-  http_pipeline_limit: 'UO',
   connection_limit: 'UO',
   connection_expired: 'UAEX',
   connection_distrusted: 'UAEX',

@@ -8,12 +8,13 @@ import { type Clock, systemClock, systemRandomness } from '../../shared/clock/cl
 import type { Refusal } from '../../shared/errors/refusal.ts';
 import { silentLog } from '../../shared/log/log.ts';
 import { parseSpiffeId } from '../../shared/spiffe/spiffe-id.ts';
+import { SocketChannel } from '../../sidecar/channel/socket-channel.ts';
 import type { Identity } from '../../sidecar/identity/identity.ts';
 import { AppUpstream } from '../../sidecar/relay/app-upstream.ts';
 import type { HttpLimits } from '../../sidecar/relay/http-limits.ts';
-import { HttpRelay } from '../../sidecar/relay/http-relay.ts';
+import { Http1Relay } from '../../sidecar/relay/http1-relay.ts';
 import type { Carrier, ConnectionState, RegisteredConnection, Relay } from '../../sidecar/relay/relay.ts';
-import { TcpSplice } from '../../sidecar/relay/tcp-splice.ts';
+import { TcpRelay } from '../../sidecar/relay/tcp-relay.ts';
 import type { Upstream } from '../../sidecar/relay/upstream.ts';
 import type { ServedConnection, ServedRequest } from '../../sidecar/telemetry/served-request.ts';
 import type { VerifiedPeer } from '../../sidecar/tls/peer-check.ts';
@@ -81,7 +82,7 @@ export function httpRig(options: RigOptions): Promise<Rig> {
   };
   const limits = { ...LIMITS, ...options.limits };
   const upstream = upstreamOf(options, clock);
-  const relay = new HttpRelay({ upstream, limits, clock, randomness: systemRandomness, log: silentLog, observer });
+  const relay = new Http1Relay({ upstream, limits, clock, randomness: systemRandomness, log: silentLog, observer });
   return rig(relay, options, { served, refused, connectionsServed: [] });
 }
 
@@ -94,7 +95,7 @@ export function tcpRig(options: RigOptions): Promise<Rig> {
     refused: (one: Refusal) => void refused.push(one),
   };
   const { idleSeconds } = { ...LIMITS, ...options.limits };
-  const relay = new TcpSplice({ upstream: upstreamOf(options, clock), idleSeconds, clock, log: silentLog, observer });
+  const relay = new TcpRelay({ upstream: upstreamOf(options, clock), idleSeconds, clock, log: silentLog, observer });
   return rig(relay, options, { served: [], refused, connectionsServed });
 }
 
@@ -113,7 +114,8 @@ async function rig(
     const connection = new PlayedConnection();
     connections.push(connection);
     sockets.push(socket);
-    relay.accept({ socket, connection, ...(peer === undefined ? {} : { peer: peerOf(peer), own: ownIdentity() }) });
+    const channel = new SocketChannel(socket);
+    relay.accept({ channel, connection, ...(peer === undefined ? {} : { peer: peerOf(peer), own: ownIdentity() }) });
   });
   await once(server.listen(0, '127.0.0.1'), 'listening');
   return {

@@ -15,7 +15,7 @@ import { until } from '../../support/until.ts';
 
 const authority = createTestAuthority({ trustDomain: 'cluster.local' });
 /** Longer than any test moves its clock: silence is not what ends things here. */
-const PATIENT = { limits: { idleSeconds: 10_000, bodyIdleSeconds: 10_000 } };
+const PATIENT = { limits: { headerSeconds: 10_000, idleSeconds: 10_000, bodyIdleSeconds: 10_000 } };
 const GET = 'GET / HTTP/1.1\r\nHost: orders\r\n\r\n';
 
 /** Valid for the real clock of OpenSSL too, which a test does not move. */
@@ -56,7 +56,7 @@ describe('a connection whose certificate ends', () => {
     await using told = await connectAs(web, inbound.port);
     await using idle = await connectAs(web, inbound.port);
     await until('both are in', () => inbound.registry.size === 2);
-    expect(await told.send(GET).until('ok')).to.match(/Connection: keep-alive/);
+    expect(await told.send(GET).until('ok')).not.to.contain('Connection: close');
     await clock.advance(97_000);
     expect(inbound.registry.list().map(({ state }) => state)).to.deep.equal(['retiring', 'retiring']);
     expect([told.ended, idle.ended]).to.deep.equal([false, false]);
@@ -95,7 +95,6 @@ describe('a connection whose certificate ends', () => {
     await upstream.until('\r\n\r\n');
     upstream.send('HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\n');
     await client.until('200 OK');
-    await until('both requests have arrived', () => inbound.registry.list()[0]?.requests === 2);
     await clock.advance(101_000);
     upstream.send('done');
     expect(await client.closed()).to.match(/doneHTTP\/1\.1 401 [\s\S]*"code":"connection_expired"/);
@@ -281,7 +280,7 @@ describe('rotation', () => {
     await second.until(`Hash=${web.identity!.leaf.fingerprint}`);
     expect(first.text).to.contain(`Hash=${oldHash}`);
     first.send('HTTP/1.1 200 OK\r\nContent-Length: 3\r\n\r\nold');
-    expect(await before.until('old')).to.match(/Connection: keep-alive/);
+    expect(await before.until('old')).not.to.contain('Connection: close');
     await until('the old connection is gone, at once', () => inbound.registry.size === 1, 2_000);
   });
 });

@@ -55,7 +55,7 @@ describe('limits of HTTP connections', () => {
     await until('the way is full', () => client.socket.writableLength > 0 && rig.sockets[0]!.isPaused());
     await clock.advance(30_000);
     expect(client.text).to.equal('');
-    await clock.advance(71_000);
+    await clock.advance(72_000);
     expect(rig.refused.map(({ code }) => code)).to.deep.equal(['answer_timeout']);
   });
 

@@ -136,7 +136,7 @@ describe('HTTP relay', () => {
     await using rig = await httpRig({ to: app.port });
     const text = await say(
       rig.port,
-      'POST / HTTP/1.1\r\nHost: a\r\nTE: trailers\r\nTrailer: X-Digest\r\nTransfer-Encoding: chunked\r\nConnection: close, TE\r\n\r\n1\r\nx\r\n0\r\nX-Digest: d\r\nx-forwarded-client-cert: URI=evil\r\nHost: b\r\n\r\n',
+      'POST / HTTP/1.1\r\nHost: a\r\nTE: trailers\r\nTrailer: X-Digest\r\nTransfer-Encoding: chunked\r\nConnection: close, TE\r\n\r\n1\r\nx\r\n0\r\nX-Digest: d\r\n\r\n',
     );
     expect(text).to.contain('X-Digest trailers ["X-Digest","d"]');
     expect(text).to.match(/Trailer: X-Sum\r\n/);
@@ -246,15 +246,19 @@ describe('HTTP relay', () => {
     expect(order).to.deep.equal(['+/1', '-/1', '+/2', '-/2', '+/3', '-/3']);
   });
 
-  it('ends a connection that sends endless requests ahead, after what it has begun', async () => {
-    await using app = await httpApp((_request, response) => response.writeHead(204).end());
+  it('answers any number of requests that were sent ahead, and holds little of them meanwhile', async () => {
+    let answered = 0;
+    await using app = await httpApp((_request, response) => {
+      answered++;
+      response.writeHead(204).end();
+    });
     await using rig = await httpRig({ to: app.port });
     await using client = await RawClient.connect(rig.port);
-    client.send('GET / HTTP/1.1\r\nHost: a\r\n\r\n'.repeat(100));
-    const text = await client.closed();
-    expect(text.match(/ 204 No Content/g)).to.have.length(65);
-    expect(text).to.match(/HTTP\/1\.1 429 Too Many Requests\r\n[\s\S]*"code":"http_pipeline_limit"}$/);
-    expect(rig.refused.map(({ code }) => code)).to.deep.equal(['http_pipeline_limit']);
+    const request = `GET / HTTP/1.1\r\nHost: a\r\nX: ${'x'.repeat(2_000)}\r\n\r\n`;
+    client.send(request.repeat(2_000)).send('GET / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n');
+    await until('they are being answered', () => answered > 10);
+    expect(rig.sockets[0]!.readableLength).to.be.lessThan(1 << 18);
+    expect((await client.closed()).match(/ 204 No Content/g)).to.have.length(2_001);
   });
 
   it('serves HTTP/1.0 callers by the end of the connection', async () => {

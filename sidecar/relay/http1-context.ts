@@ -1,11 +1,12 @@
-/** What every exchange of one HTTP relay shares. */
+/** What all connections of one HTTP relay share. */
 import type { Clock, Randomness } from '../../shared/clock/clock.ts';
 import type { Refusal } from '../../shared/errors/refusal.ts';
+import type { HeadLimits } from '../../shared/http1/head.ts';
 import type { Log } from '../../shared/log/log.ts';
 import type { ServedRequest } from '../telemetry/served-request.ts';
 import type { HttpLimits } from './http-limits.ts';
+import type { Http1Pool } from './http1-pool.ts';
 import type { IdleWatch } from './idle-watch.ts';
-import type { UpstreamPool } from './upstream-pool.ts';
 
 /** Who is told what a relay did. */
 export interface HttpObserver {
@@ -15,9 +16,10 @@ export interface HttpObserver {
   refused(refusal: Refusal): void;
 }
 
-export interface HttpContext {
-  readonly pool: UpstreamPool;
+export interface Http1Context {
+  readonly pool: Http1Pool;
   readonly limits: HttpLimits;
+  readonly headLimits: HeadLimits;
   readonly watch: IdleWatch;
   readonly clock: Clock;
   readonly randomness: Randomness;

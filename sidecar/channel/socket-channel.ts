@@ -1,0 +1,223 @@
+/**
+ * A TCP or TLS socket as a channel. What belongs to one unit leaves in one system call: pieces that are announced
+ * to go on are gathered until the last one or the end of the turn. It reads nothing before it has a receiver, and
+ * nothing of what it carries.
+ */
+import net, { type Socket } from 'node:net';
+import { TLSSocket } from 'node:tls';
+import { Refusal } from '../../shared/errors/refusal.ts';
+import type { Channel, ChannelReceiver } from './channel.ts';
+import { type Flushable, flushAtEndOfTurn } from './end-of-turn.ts';
+import { NOBODY } from './nobody.ts';
+import { resetSocket } from './reset-socket.ts';
+
+/**
+ * Bytes that may wait in a socket before its writer is told to stop. `write` of a stream also says no when all has
+ * already left, so that its length is what counts.
+ */
+const MOST_QUEUED = 128 * 1024;
+
+/** A head and a body up to this are copied into one buffer: cheaper than handing two to the kernel. */
+const MOST_JOINED = 16 * 1024;
+
+/** What one record of TLS holds (RFC 8446 §5.1): after a full one, another one is likely to be there already. */
+const FULL_RECORD = 16 * 1024;
+
+/** All lending sockets read into this: each hands it on before another one can read. */
+const SHARED = Buffer.allocUnsafeSlow(64 * 1024);
+
+export class SocketChannel implements Channel, Flushable {
+  readonly lends: boolean;
+  bytesRead = 0;
+  bytesWritten = 0;
+  readonly #socket: Socket;
+  readonly #isTls: boolean;
+  #receiver: ChannelReceiver = NOBODY;
+  #isStarted = false;
+  #isCorked = false;
+  #isEnded = false;
+  #isClosed = false;
+  /** The receiver was told to stop writing. */
+  #isFull = false;
+  #sawEnd = false;
+  #aborted: Refusal | undefined;
+  #error: NodeJS.ErrnoException | undefined;
+
+  /** @param lends only of sockets that `connectLending` has made */
+  constructor(socket: Socket, lends = false) {
+    this.#socket = socket;
+    this.#isTls = socket instanceof TLSSocket;
+    this.lends = lends;
+    // TCP and TLS end their directions one by one.
+    socket.allowHalfOpen = true;
+    socket.on('error', this.#onError).on('end', this.#onEnd).on('drain', this.#onDrain).on('close', this.#onClose);
+  }
+
+  get receiver(): ChannelReceiver {
+    return this.#receiver;
+  }
+
+  set receiver(receiver: ChannelReceiver) {
+    this.#receiver = receiver;
+    if (this.#isStarted) return;
+    this.#isStarted = true;
+    if (!this.lends) this.#socket.on('data', this.#onData);
+    this.#socket.resume();
+  }
+
+  get isPaused(): boolean {
+    return this.#socket.isPaused();
+  }
+
+  get isEnded(): boolean {
+    return this.#isEnded || this.#socket.destroyed;
+  }
+
+  get isClosed(): boolean {
+    return this.#isClosed;
+  }
+
+  get queued(): number {
+    return this.#socket.writableLength;
+  }
+
+  write(bytes: Buffer, lent: boolean, more = false): boolean {
+    if (this.isEnded) return true;
+    this.bytesWritten += bytes.length;
+    if (more) this.#cork();
+    const room = this.#socket.write(lent && this.#keeps() ? Buffer.from(bytes) : bytes);
+    if (!more && this.#isCorked) this.flush();
+    return room || this.#hasRoom();
+  }
+
+  writeHead(head: string, body: Buffer, from: number, to: number, lent: boolean): boolean {
+    if (this.isEnded) return true;
+    const { length } = head;
+    const size = to - from;
+    this.bytesWritten += length + size;
+    const socket = this.#socket;
+    let room: boolean;
+    if (size === 0) room = socket.write(head, 'latin1');
+    else if (size <= MOST_JOINED || lent) {
+      const joined = Buffer.allocUnsafe(length + size);
+      joined.write(head, 0, length, 'latin1');
+      body.copy(joined, length, from, to);
+      room = socket.write(joined);
+    } else {
+      socket.cork();
+      socket.write(head, 'latin1');
+      room = socket.write(body.subarray(from, to));
+      socket.uncork();
+    }
+    if (this.#isCorked) this.flush();
+    return room || this.#hasRoom();
+  }
+
+  pause(): void {
+    this.#socket.pause();
+  }
+
+  resume(): void {
+    this.#socket.resume();
+  }
+
+  end(): void {
+    if (this.isEnded) return;
+    this.#isEnded = true;
+    this.flush();
+    this.#socket.end();
+  }
+
+  abort(why: Refusal): void {
+    if (this.#isClosed) return;
+    this.#aborted ??= why;
+    // When the end has been sent already, the other side has it: a reset would only take away what it still reads.
+    if (this.#socket.writableFinished) this.#socket.destroy();
+    else resetSocket(this.#socket);
+  }
+
+  /** Sends what was kept back for the rest of its unit. */
+  flush(): void {
+    if (!this.#isCorked) return;
+    this.#isCorked = false;
+    this.#socket.uncork();
+  }
+
+  /** What has been read into the shared buffer, valid during this call. */
+  take(bytes: Buffer): void {
+    if (this.#aborted) return;
+    this.bytesRead += bytes.length;
+    this.#receiver.onBytes(bytes, false);
+  }
+
+  readonly #onData = (bytes: Buffer): void => {
+    if (this.#aborted) return;
+    this.bytesRead += bytes.length;
+    this.#receiver.onBytes(bytes, this.#isTls && bytes.length === FULL_RECORD);
+  };
+
+  readonly #onEnd = (): void => {
+    this.#sawEnd = true;
+    if (!this.#aborted) this.#receiver.onEnd();
+  };
+
+  readonly #onDrain = (): void => {
+    if (!this.#isFull || this.#aborted) return;
+    this.#isFull = false;
+    this.#receiver.onDrain();
+  };
+
+  /** Every error of a socket is followed by its `close`. */
+  readonly #onError = (error: NodeJS.ErrnoException): void => {
+    this.#error ??= error;
+  };
+
+  readonly #onClose = (): void => {
+    this.#isClosed = true;
+    this.#isCorked = false;
+    this.#receiver.onClose(this.#failure());
+  };
+
+  #failure(): Refusal | undefined {
+    if (this.#aborted) return this.#aborted;
+    if (this.#sawEnd && this.#socket.writableFinished && !this.#error) return undefined;
+    const { code, message } = this.#error ?? { code: 'closed', message: '' };
+    return new Refusal('connection_broken', code ?? message);
+  }
+
+  /** TLS encrypts at once what nothing waits before; everything else keeps the buffer that it is given for a while. */
+  #keeps(): boolean {
+    return !this.#isTls || this.#isCorked || this.#socket.writableLength > 0;
+  }
+
+  #cork(): void {
+    if (this.#isCorked) return;
+    this.#isCorked = true;
+    this.#socket.cork();
+    flushAtEndOfTurn(this);
+  }
+
+  #hasRoom(): boolean {
+    if (this.#socket.writableLength <= MOST_QUEUED) return true;
+    this.#isFull = true;
+    return false;
+  }
+}
+
+export interface LendingSocket {
+  readonly socket: Socket;
+  readonly channel: SocketChannel;
+}
+
+/** Connects a socket that reads into one buffer shared by all of them; nothing is allocated for what it receives. */
+export function connectLending(options: net.TcpNetConnectOpts): LendingSocket {
+  const callback = (count: number): boolean => {
+    channel.take(count === SHARED.length ? SHARED : SHARED.subarray(0, count));
+    return true;
+  };
+  const socket = net.connect({ ...options, onread: { buffer: SHARED, callback } });
+  // Reading begins with the receiver.
+  socket.pause();
+  const channel = new SocketChannel(socket, true);
+  return { socket, channel };
+}

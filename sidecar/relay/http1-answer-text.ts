@@ -1,0 +1,49 @@
+/** Heads of answers as they go to the caller: those of the destination, less what belonged to its connection, and our own. Pure. */
+import { STATUS_CODES } from 'node:http';
+import { PROBLEM_TYPE, problemOf } from '../../shared/errors/problem.ts';
+import type { Refusal } from '../../shared/errors/refusal.ts';
+import type { ResponseHead } from '../../shared/http1/head.ts';
+import { REFUSAL_HEADER } from './identity-headers.ts';
+
+/** What is said of the caller's connection: nothing, that it ends with this answer, or to HTTP/1.0 that it stays. */
+export type ConnectionOption = '' | 'close' | 'keep-alive';
+
+/** RFC 9110 §2.5: an intermediary sends its own version. */
+export function answerText(head: ResponseHead, option: ConnectionOption, isChunked: boolean): string {
+  const { status, reason, fields } = head;
+  if (option === '' && !isChunked) return `HTTP/1.1 ${status} ${reason}\r\n${fields}\r\n`;
+  const connection = option === '' ? '' : `Connection: ${option}\r\n`;
+  const coding = isChunked ? 'Transfer-Encoding: chunked\r\n' : '';
+  return `HTTP/1.1 ${status} ${reason}\r\n${fields}${connection}${coding}\r\n`;
+}
+
+/** RFC 9110 §15.2.2. */
+export function switchedText({ reason, fields, upgrade }: ResponseHead): string {
+  return `HTTP/1.1 101 ${reason}\r\nConnection: Upgrade\r\nUpgrade: ${upgrade}\r\n${fields}\r\n`;
+}
+
+export interface RefusalAnswer {
+  readonly refusal: Refusal;
+  readonly status: number;
+  readonly requestId?: string | undefined;
+  readonly option: ConnectionOption;
+  /** RFC 9110 §9.3.2: only the head of it is sent. */
+  readonly isHead?: boolean;
+}
+
+/** A refusal as an HTTP answer: problem details (RFC 9457), the code in a header too, so that a log line of the caller can hold it. */
+export function refusalText({ refusal, status, requestId, option, isHead = false }: RefusalAnswer): string {
+  const body = JSON.stringify({ ...problemOf(refusal), status });
+  const lines = [
+    `HTTP/1.1 ${status} ${STATUS_CODES[status] ?? 'Refused'}`,
+    `Content-Type: ${PROBLEM_TYPE}`,
+    `Content-Length: ${Buffer.byteLength(body)}`,
+    `${REFUSAL_HEADER}: ${refusal.code}`,
+  ];
+  if (requestId !== undefined) lines.push(`X-Request-Id: ${requestId}`);
+  if (refusal.retryAfterSeconds !== undefined) lines.push(`Retry-After: ${refusal.retryAfterSeconds}`);
+  if (option !== '') lines.push(`Connection: ${option}`);
+  // The words of the table may hold more than latin1.
+  const text = `${lines.join('\r\n')}\r\n\r\n${isHead ? '' : body}`;
+  return Buffer.from(text, 'utf8').toString('latin1');
+}

@@ -1,0 +1,163 @@
+/**
+ * One answer on its way to the caller: interim heads, head, body. The bytes of the body stay as they are; only a
+ * caller of HTTP/1.0, who knows no chunks, gets them without their framing.
+ */
+
+import type { RequestHead, ResponseHead } from '../../shared/http1/head.ts';
+import { HeadReader } from '../../shared/http1/head-reader.ts';
+import { malformed } from '../../shared/http1/http1-error.ts';
+import { checkStatusLine, parseResponseHead } from '../../shared/http1/response-head.ts';
+import { answerText, type ConnectionOption } from './http1-answer-text.ts';
+import { Http1Body } from './http1-body.ts';
+import type { Http1Context } from './http1-context.ts';
+import { IDENTITY_NAMES } from './identity-headers.ts';
+
+/** Where it goes. */
+export interface AnswerCaller {
+  writeHead(head: string, body: Buffer, from: number, to: number, lent: boolean): boolean;
+  write(bytes: Buffer, lent: boolean, more: boolean): boolean;
+  /** What this answer has to say of the connection. */
+  connectionOption(answer: ResponseHead): ConnectionOption;
+}
+
+const NOTHING = Buffer.alloc(0);
+/** A peer is a sidecar, and its refusals are told on. */
+const NO_NAMES: ReadonlySet<string> = new Set();
+
+export class Http1Answer {
+  /** Of the final answer, when it has been sent on; of a 101, which has not. */
+  head: ResponseHead | undefined;
+  /** Anything of an answer has come. */
+  isHeard = false;
+  /** The caller was told to go on with its body (RFC 9110 §15.2.1). */
+  isContinued = false;
+  /** Where in the last bytes that were pushed the answer had ended. */
+  excessFrom = 0;
+  readonly #context: Http1Context;
+  readonly #caller: AnswerCaller;
+  readonly #reader: HeadReader;
+  readonly #strip: ReadonlySet<string>;
+  readonly #body = new Http1Body();
+  #request!: RequestHead;
+  #mayUpgrade = false;
+  #isUnchunked = false;
+  #lent = false;
+  #room = true;
+
+  constructor(context: Http1Context, caller: AnswerCaller) {
+    this.#context = context;
+    this.#caller = caller;
+    this.#reader = new HeadReader(context.headLimits, { checkStart: checkStatusLine });
+    // An app may not speak in the name of a sidecar.
+    this.#strip = context.pool.kind === 'app' ? IDENTITY_NAMES : NO_NAMES;
+  }
+
+  get isDone(): boolean {
+    return this.head !== undefined && this.#body.isDone;
+  }
+
+  /** Of the body that went to the caller. */
+  get bytes(): number {
+    return this.head === undefined ? 0 : this.#body.bytes;
+  }
+
+  /** In the middle of a head. */
+  get isWithinHead(): boolean {
+    return this.#reader.isWithin;
+  }
+
+  /** By the gRPC protocol: a number in the trailers, or in the head of an answer without body. */
+  get grpcStatus(): string {
+    const status = /^grpc-status:[ \t]*(\d{1,2})[ \t]*\r$/im.exec(this.#body.trailers)?.[1] ?? this.head?.grpcStatus;
+    return status !== undefined && /^\d{1,2}$/.test(status) ? status : '';
+  }
+
+  begin(request: RequestHead, mayUpgrade: boolean): void {
+    this.head = undefined;
+    this.isHeard = false;
+    this.isContinued = false;
+    this.#request = request;
+    this.#mayUpgrade = mayUpgrade;
+  }
+
+  /**
+   * Sends on what has come of the answer, but for a 101.
+   * @returns whether the caller has room for more
+   * @throws {Http1Error}
+   */
+  push(bytes: Buffer, lent: boolean, more: boolean): boolean {
+    this.#lent = lent;
+    this.#room = true;
+    let at = 0;
+    while (at < bytes.length && !this.isDone) {
+      if (this.head) at = this.#sendBody(bytes, at, more);
+      else {
+        const end = this.#reader.push(bytes, at);
+        this.isHeard = true;
+        if (end < 0) return this.#room;
+        at = this.#onHead(bytes, end);
+      }
+    }
+    this.excessFrom = at;
+    return this.#room;
+  }
+
+  /** The destination has ended its direction. @returns whether that is the end of the answer (RFC 9112 §6.3 (8)) */
+  end(): boolean {
+    if (this.head?.framing.kind !== 'close') return false;
+    this.#body.end();
+    return true;
+  }
+
+  /** @returns the index behind what was taken */
+  #onHead(bytes: Buffer, from: number): number {
+    const head = parseResponseHead(this.#reader, this.#context.headLimits, this.#strip, this.#request.method);
+    if (head.status === 101) this.#onSwitch(head);
+    else if (head.status < 200) this.#sendInterim(head);
+    else return this.#sendHead(head, bytes, from);
+    return from;
+  }
+
+  #onSwitch(head: ResponseHead): void {
+    // RFC 9110 §15.2.2: only to what was asked for.
+    if (!this.#mayUpgrade || head.upgrade !== this.#request.upgrade) throw malformed('another protocol than asked for');
+    this.head = head;
+    this.#body.begin(head.framing);
+  }
+
+  /** RFC 9110 §15.2: an interim answer goes on as it is, but never to a client that cannot know it. */
+  #sendInterim(head: ResponseHead): void {
+    if (this.#request.minor === 0) return;
+    if (head.status === 100) {
+      // RFC 9110 §10.1.1: a 100 is for who asked for it.
+      if (!this.#request.expectsContinue || this.isContinued) return;
+      this.isContinued = true;
+    }
+    if (!this.#caller.writeHead(answerText(head, '', false), NOTHING, 0, 0, false)) this.#room = false;
+  }
+
+  #sendHead(head: ResponseHead, bytes: Buffer, from: number): number {
+    const { framing } = head;
+    const option = this.#caller.connectionOption(head);
+    const isChunked = framing.kind === 'chunked';
+    this.#isUnchunked = isChunked && this.#request.minor === 0;
+    this.#body.begin(framing, this.#isUnchunked ? this.#sendData : undefined);
+    const text = answerText(head, option, isChunked && !this.#isUnchunked);
+    const end = this.#isUnchunked ? from : this.#body.take(bytes, from);
+    this.head = head;
+    if (!this.#caller.writeHead(text, bytes, from, end, this.#lent)) this.#room = false;
+    return end;
+  }
+
+  #sendBody(bytes: Buffer, from: number, more: boolean): number {
+    const end = this.#body.take(bytes, from);
+    if (this.#isUnchunked || end === from) return end;
+    const part = from === 0 && end === bytes.length ? bytes : bytes.subarray(from, end);
+    if (!this.#caller.write(part, this.#lent, more && !this.#body.isDone)) this.#room = false;
+    return end;
+  }
+
+  readonly #sendData = (bytes: Buffer, from: number, to: number): void => {
+    if (!this.#caller.write(bytes.subarray(from, to), this.#lent, false)) this.#room = false;
+  };
+}

@@ -1,0 +1,127 @@
+/**
+ * One keep-alive connection to the destination: free for the next request, or used by one. It ends with the
+ * identities that opened it: at once when it is free, else after the answer. It reads no byte of what it carries.
+ */
+import { Refusal } from '../../shared/errors/refusal.ts';
+import type { Channel, ChannelReceiver } from '../channel/channel.ts';
+import type { Carrier, RegisteredConnection } from './relay.ts';
+import type { UpstreamConnection } from './upstream.ts';
+
+/** The request that uses it. */
+export interface UpstreamUser {
+  onAnswerBytes(bytes: Buffer, more: boolean): void;
+  /** The destination has ended its direction. */
+  onAnswerEnd(): void;
+  /** There is room again for more of the request. */
+  onRequestRoom(): void;
+  /** @param failure undefined when both directions were ended in order */
+  onUpstreamClosed(failure: Refusal | undefined): void;
+}
+
+/** Who keeps free ones. */
+export interface UpstreamKeeper {
+  /** It is free no more: it ends, and reads what still comes into the void. */
+  end(upstream: Http1Upstream): void;
+  forget(upstream: Http1Upstream): void;
+}
+
+export class Http1Upstream implements ChannelReceiver, Carrier {
+  readonly channel: Channel;
+  readonly peer: string | undefined;
+  readonly own: string | undefined;
+  /** Used by an earlier request. */
+  isReused = false;
+  /** It only waits for the destination to close. */
+  isEnding = false;
+  /** Monotonic milliseconds; 0 until the first look at it. */
+  freeSince = 0;
+  readonly #keeper: UpstreamKeeper;
+  readonly #registered: RegisteredConnection | undefined;
+  #user: UpstreamUser | undefined;
+  #isRetired = false;
+  #hasEnded = false;
+
+  constructor({ channel, connection, peer, own }: UpstreamConnection, keeper: UpstreamKeeper) {
+    this.channel = channel;
+    this.#keeper = keeper;
+    this.#registered = connection;
+    this.peer = peer?.spiffeId.uri;
+    this.own = own?.spiffeId.uri;
+    channel.receiver = this;
+    connection?.carriedBy(this);
+  }
+
+  /** Whether another request may use it. */
+  get isUsable(): boolean {
+    return !this.#isRetired && !this.#hasEnded && !this.channel.isEnded;
+  }
+
+  use(user: UpstreamUser): void {
+    this.#user = user;
+    if (this.#registered) this.#registered.requests++;
+  }
+
+  /** The request is done with it. */
+  release(): void {
+    this.#user = undefined;
+    this.isReused = true;
+    // What was paused for one request would stall the next one.
+    if (this.channel.isPaused) this.channel.resume();
+  }
+
+  /** Leaves the channel to another receiver, and its end to another carrier. */
+  handOver(carrier: Carrier): void {
+    this.#user = undefined;
+    this.#keeper.forget(this);
+    this.#registered?.carriedBy(carrier);
+  }
+
+  onBytes(bytes: Buffer, more: boolean): void {
+    if (this.#user) this.#user.onAnswerBytes(bytes, more);
+    // An answer that nobody asked for would be taken for that of the next request.
+    else this.#endFree();
+  }
+
+  onEnd(): void {
+    this.#hasEnded = true;
+    if (this.#user) this.#user.onAnswerEnd();
+    else this.#endFree();
+  }
+
+  onDrain(): void {
+    this.#user?.onRequestRoom();
+  }
+
+  onClose(failure: Refusal | undefined): void {
+    this.#hasEnded = true;
+    this.#keeper.forget(this);
+    const user = this.#user;
+    this.#user = undefined;
+    user?.onUpstreamClosed(failure);
+  }
+
+  retire(): void {
+    this.#isRetired = true;
+    if (!this.#user) this.#endFree();
+  }
+
+  expire(): void {
+    this.retire();
+  }
+
+  cut(why: Refusal): void {
+    this.#isRetired = true;
+    this.channel.abort(why);
+  }
+
+  /** The request is over before its answer: nothing of either matters any more. */
+  abandon(): void {
+    this.#user = undefined;
+    this.channel.abort(new Refusal('connection_broken', 'the request was given up'));
+  }
+
+  #endFree(): void {
+    this.#isRetired = true;
+    this.#keeper.end(this);
+  }
+}
