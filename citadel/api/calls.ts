@@ -1,6 +1,7 @@
 /** The calls of the API, each by path and method: what is not in this table is 404 or 405. */
 import { Refusal } from '../../shared/errors/refusal.ts';
 import type { Call } from './exchange.ts';
+import { pathOf } from './request-target.ts';
 
 type Method = 'GET' | 'POST';
 
@@ -35,10 +36,9 @@ export class CallTable {
     this.#byPath = byPath;
   }
 
-  /** @throws {Refusal} route_unknown, or {NotAllowed} */
+  /** @throws {Refusal} request_malformed, route_unknown, or {NotAllowed} */
   find(method: string, target: string): Call {
-    const query = target.indexOf('?');
-    const methods = this.#byPath.get(query < 0 ? target : target.slice(0, query));
+    const methods = this.#byPath.get(pathOf(target));
     if (!methods) throw new Refusal('route_unknown');
     const call = methods.get(method);
     if (!call) throw new NotAllowed([...methods.keys()].join(', '));

@@ -61,6 +61,13 @@ describe('the API', () => {
     }
   });
 
+  it('answers to targets in absolute form like to their paths (RFC 9112 §3.2.2)', async () => {
+    expect((await api.ask('GET', 'https://another.name:8443/v1/bundle?x=1')).status).to.equal(200);
+    refused(await api.ask('GET', 'https://another.name/v1/certificates'), 405, 'method_not_allowed');
+    refused(await api.ask('GET', 'https://another.name'), 404, 'route_unknown');
+    refused(await api.ask('GET', 'http://another.name/v1/bundle'), 400, 'request_malformed');
+  });
+
   it('names the allowed methods when the method is wrong', async () => {
     const wrongGet = await api.ask('GET', '/v1/certificates', { headers: bearer('good') });
     refused(wrongGet, 405, 'method_not_allowed');
