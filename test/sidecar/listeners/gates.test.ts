@@ -255,6 +255,9 @@ describe('a gate refuses', () => {
     await until('there is room', () => !inbound.registry.files.full);
     await using next = await tlsClient(inbound.port);
     expect(await next.send('GET / HTTP/1.1\r\nHost: a\r\n\r\n').until('ok')).to.include('200 OK');
+    expect(inbound.registry.files.full).to.equal(true);
+    kept.socket.destroy();
+    await until('there is room again', () => !inbound.registry.files.full);
   });
 
   it('to open a port that is taken, and says which listener wanted it', async () => {
