@@ -35,7 +35,7 @@ export class Http1Answer {
   excessFrom = 0;
   readonly #context: Http1Context;
   readonly #caller: AnswerCaller;
-  readonly #reader: HeadReader;
+  #reader: HeadReader;
   readonly #strip: ReadonlySet<string>;
   readonly #body = new Http1Body();
   #request!: RequestHead;
@@ -47,7 +47,7 @@ export class Http1Answer {
   constructor(context: Http1Context, caller: AnswerCaller) {
     this.#context = context;
     this.#caller = caller;
-    this.#reader = new HeadReader(context.headLimits, { checkStart: checkStatusLine });
+    this.#reader = this.#newReader();
     // An app may not speak in the name of a sidecar.
     this.#strip = context.pool.kind === 'app' ? IDENTITY_NAMES : NO_NAMES;
   }
@@ -78,6 +78,8 @@ export class Http1Answer {
     this.isContinued = false;
     this.#request = request;
     this.#mayUpgrade = mayUpgrade;
+    // An answer before this one was broken off within its head.
+    if (this.#reader.isWithin) this.#reader = this.#newReader();
   }
 
   /**
@@ -107,6 +109,10 @@ export class Http1Answer {
     if (this.head?.framing.kind !== 'close') return false;
     this.#body.end();
     return true;
+  }
+
+  #newReader(): HeadReader {
+    return new HeadReader(this.#context.headLimits, { checkStart: checkStatusLine });
   }
 
   /** @returns the index behind what was taken */

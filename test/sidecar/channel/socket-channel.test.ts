@@ -1,0 +1,209 @@
+import { expect } from 'chai';
+import { Refusal } from '../../../shared/errors/refusal.ts';
+import type { ChannelReceiver } from '../../../sidecar/channel/channel.ts';
+import { resetSocket } from '../../../sidecar/channel/reset-socket.ts';
+import type { SocketChannel } from '../../../sidecar/channel/socket-channel.ts';
+import { KINDS, socketPair } from '../../support/socket-pairs.ts';
+import { until } from '../../support/until.ts';
+
+class Listener implements ChannelReceiver {
+  readonly channel: SocketChannel;
+  text = '';
+  bytes = 0;
+  ended = false;
+  drains = 0;
+  closed: { readonly failure: Refusal | undefined } | undefined;
+  /** Called for what comes. */
+  taken: (bytes: Buffer) => void = () => {};
+
+  constructor(channel: SocketChannel) {
+    this.channel = channel;
+    channel.receiver = this;
+  }
+
+  onBytes(bytes: Buffer): void {
+    this.bytes += bytes.length;
+    if (this.bytes < 10_000) this.text += bytes.toString('latin1');
+    this.taken(bytes);
+  }
+
+  onEnd(): void {
+    this.ended = true;
+  }
+
+  onDrain(): void {
+    this.drains++;
+  }
+
+  onClose(failure: Refusal | undefined): void {
+    this.closed = { failure };
+  }
+}
+
+const TEXT = Buffer.from('hello');
+const WHY = new Refusal('connection_idle');
+
+for (const kind of KINDS) {
+  describe(`a channel over a ${kind} socket`, () => {
+    it('delivers nothing before it has a receiver, and then everything', async () => {
+      await using pair = await socketPair(kind);
+      pair.other.send('first');
+      await new Promise((resolve) => setImmediate(() => setImmediate(resolve)));
+      const listener = new Listener(pair.channel);
+      await until('it has come', () => listener.text === 'first');
+      expect([pair.channel.bytesRead, pair.channel.lends]).to.deep.equal([5, kind === 'lending']);
+    });
+
+    it('carries on in one direction when the other has ended, whoever ends first, and closes in order', async () => {
+      for (const first of ['here', 'there'] as const) {
+        await using pair = await socketPair(kind);
+        const listener = new Listener(pair.channel);
+        if (first === 'here') pair.channel.end();
+        else pair.other.send('last').end();
+        if (first === 'here') await pair.other.closed();
+        else await until('the end is told', () => listener.ended);
+        expect(pair.channel.isEnded).to.equal(first === 'here');
+        if (first === 'here') pair.other.send('last').end();
+        else {
+          pair.channel.write(TEXT, false);
+          pair.channel.end();
+          expect(await pair.other.closed()).to.equal('hello');
+        }
+        await until('it is closed', () => listener.closed);
+        expect([listener.text, listener.ended, listener.closed?.failure]).to.deep.equal(['last', true, undefined]);
+        expect(pair.channel.isClosed).to.equal(true);
+      }
+    });
+
+    it('breaks so that the other side cannot take it for an end, and delivers nothing more', async () => {
+      await using pair = await socketPair(kind);
+      const listener = new Listener(pair.channel);
+      pair.channel.write(TEXT, false);
+      await pair.other.until('hello');
+      pair.other.send('late');
+      pair.channel.abort(WHY);
+      await pair.other.closed();
+      expect(pair.other.ended).to.equal(false);
+      await until('it is closed', () => listener.closed);
+      expect([listener.closed?.failure, listener.text]).to.deep.equal([WHY, '']);
+      expect(pair.channel.write(TEXT, false)).to.equal(true);
+    });
+
+    it('tells a failure when the other side breaks', async () => {
+      await using pair = await socketPair(kind);
+      const listener = new Listener(pair.channel);
+      pair.other.send('half');
+      await until('it has come', () => listener.text === 'half');
+      resetSocket(pair.other.socket);
+      await until('it is closed', () => listener.closed);
+      expect([listener.closed?.failure?.code, listener.ended]).to.deep.equal(['connection_broken', false]);
+    });
+
+    it('takes nothing away from the other side when it is given up after its end was sent', async () => {
+      await using pair = await socketPair(kind);
+      const listener = new Listener(pair.channel);
+      pair.channel.write(TEXT, false);
+      pair.channel.end();
+      await until('it has left', () => pair.socket.writableFinished);
+      pair.channel.abort(WHY);
+      expect(await pair.other.closed()).to.equal('hello');
+      expect(pair.other.ended).to.equal(true);
+      await until('it is closed', () => listener.closed);
+    });
+
+    it('sends pieces that go on together, and at the end of the turn also when the rest never comes', async () => {
+      await using pair = await socketPair(kind);
+      new Listener(pair.channel);
+      const before = pair.socket.bytesWritten;
+      pair.channel.write(Buffer.from('a'), false, true);
+      pair.channel.write(Buffer.from('b'), false, true);
+      expect([pair.socket.writableLength, pair.socket.bytesWritten - before]).to.deep.equal([2, 2]);
+      expect(pair.socket.writableCorked).to.equal(1);
+      pair.channel.write(Buffer.from('c'), false, false);
+      expect(pair.socket.writableCorked).to.equal(0);
+      await pair.other.until('abc');
+      pair.channel.write(Buffer.from('d'), false, true);
+      await pair.other.until('abcd');
+      pair.channel.write(Buffer.from('e'), false, true);
+      pair.channel.end();
+      expect(await pair.other.closed()).to.equal('abcde');
+      expect(pair.channel.bytesWritten).to.equal(5);
+    });
+
+    it('writes a head and a part of its body in order, small and large, in latin1', async () => {
+      await using pair = await socketPair(kind);
+      new Listener(pair.channel);
+      const large = Buffer.alloc(50_000, 'x');
+      pair.channel.writeHead('\xe9\xff|', Buffer.from('.body.'), 1, 5, false);
+      pair.channel.writeHead('|none|', large, 0, 0, false);
+      pair.channel.writeHead('large|', large, 0, large.length, false);
+      pair.channel.writeHead('lent|', large, 0, large.length, true);
+      large.fill('!');
+      const text = await pair.other.until(/lent\|x{50000}/);
+      expect(text.slice(0, 19)).to.equal('\xe9\xff|body|none|large|');
+    });
+
+    it('keeps no buffer that was lent to it, however much waits', async () => {
+      await using pair = await socketPair(kind);
+      new Listener(pair.channel);
+      pair.other.socket.pause();
+      const lent = Buffer.alloc(40_000);
+      for (let at = 0; at < 200; at++) {
+        lent.fill(97 + (at % 26));
+        pair.channel.write(lent, true);
+        lent.fill('!');
+      }
+      pair.channel.end();
+      pair.other.socket.resume();
+      const text = await pair.other.closed();
+      expect(text.length).to.equal(8_000_000);
+      expect(text.includes('!')).to.equal(false);
+    });
+
+    it('says stop only when much waits, and go on once it has left', async () => {
+      await using pair = await socketPair(kind);
+      const listener = new Listener(pair.channel);
+      // More than a stream likes at once, and all of it gone at once.
+      expect(pair.channel.write(Buffer.alloc(100_000), false)).to.equal(true);
+      await until('it has come', () => pair.other.text.length === 100_000);
+      pair.other.socket.pause();
+      const piece = Buffer.alloc(1 << 20);
+      let pieces = 0;
+      while (pair.channel.write(piece, false)) pieces++;
+      expect(pair.channel.queued).to.be.greaterThan(0);
+      expect([listener.drains, pieces < 64]).to.deep.equal([0, true]);
+      pair.other.socket.resume();
+      await until('it is told', () => listener.drains === 1);
+      expect(pair.channel.queued).to.equal(0);
+    });
+
+    it('delivers nothing while paused, and slows the other side down', async () => {
+      await using pair = await socketPair(kind);
+      const listener = new Listener(pair.channel);
+      listener.taken = () => pair.channel.pause();
+      const piece = 'x'.repeat(1 << 20);
+      for (let at = 0; at < 32; at++) pair.other.send(piece);
+      await until('it stands still', () => listener.bytes > 0 && pair.channel.isPaused);
+      const held = listener.bytes;
+      await until('the way is full', () => pair.other.socket.writableLength > 0);
+      expect([listener.bytes, held <= 65_536]).to.deep.equal([held, true]);
+      listener.taken = () => {};
+      pair.channel.resume();
+      await until('all has come', () => listener.bytes === 32 << 20);
+    });
+  });
+}
+
+describe('a channel over a lending socket', () => {
+  it('delivers its bytes in a buffer that the next delivery overwrites', async () => {
+    await using pair = await socketPair('lending');
+    const listener = new Listener(pair.channel);
+    const kept: Buffer[] = [];
+    listener.taken = (bytes) => void kept.push(bytes);
+    pair.other.send('one');
+    await until('it has come', () => kept.length === 1);
+    pair.other.send('two');
+    await until('it has come, too', () => kept.length === 2);
+    expect(kept[0]!.toString()).to.equal('two');
+  });
+});

@@ -1,0 +1,64 @@
+/** Two ends of one connection over real sockets, plain and mutual TLS: one as a channel, the other as a test sees it. */
+import { once } from 'node:events';
+import net, { type AddressInfo, type Socket } from 'node:net';
+import { connectLending, SocketChannel } from '../../sidecar/channel/socket-channel.ts';
+import { RawClient } from './raw-client.ts';
+import { createTestAuthority } from './test-authority.ts';
+import { connectAs, startServer, storeOf } from './tls-peers.ts';
+
+export interface SocketPair extends AsyncDisposable {
+  readonly channel: SocketChannel;
+  readonly socket: Socket;
+  readonly other: RawClient;
+}
+
+export const KINDS = ['plain', 'lending', 'TLS'] as const;
+
+export function socketPair(kind: (typeof KINDS)[number]): Promise<SocketPair> {
+  return kind === 'TLS' ? tlsPair() : plainPair(kind === 'lending');
+}
+
+async function plainPair(lends: boolean): Promise<SocketPair> {
+  const server = net.createServer({ allowHalfOpen: true, noDelay: true });
+  await once(server.listen(0, '127.0.0.1'), 'listening');
+  const accepted = once(server, 'connection') as Promise<[Socket]>;
+  const options = { port: (server.address() as AddressInfo).port, host: '127.0.0.1', allowHalfOpen: true };
+  const { socket, channel } = lends ? connectLending(options) : plain(net.connect(options));
+  await once(socket, 'connect');
+  const other = new RawClient((await accepted)[0]);
+  server.close();
+  return pairOf(socket, channel, other);
+}
+
+function plain(socket: Socket): { readonly socket: Socket; readonly channel: SocketChannel } {
+  return { socket, channel: new SocketChannel(socket) };
+}
+
+async function tlsPair(): Promise<SocketPair> {
+  const authority = createTestAuthority({ trustDomain: 'cluster.local' });
+  const server = await startServer(storeOf(authority));
+  const admitted = server.admitted();
+  const client = connectAs(server.port, authority, authority.svid({}));
+  client.allowHalfOpen = true;
+  const { socket } = await admitted;
+  const pair = pairOf(socket, new SocketChannel(socket), new RawClient(client));
+  return {
+    ...pair,
+    async [Symbol.asyncDispose]() {
+      await pair[Symbol.asyncDispose]();
+      await server[Symbol.asyncDispose]();
+    },
+  };
+}
+
+function pairOf(socket: Socket, channel: SocketChannel, other: RawClient): SocketPair {
+  return {
+    socket,
+    channel,
+    other,
+    async [Symbol.asyncDispose]() {
+      socket.destroy();
+      await other[Symbol.asyncDispose]();
+    },
+  };
+}
