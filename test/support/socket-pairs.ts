@@ -10,6 +10,8 @@ export interface SocketPair extends AsyncDisposable {
   readonly channel: SocketChannel;
   readonly socket: Socket;
   readonly other: RawClient;
+  /** Breaks the connection from the other end. */
+  reset(): void;
 }
 
 export const KINDS = ['plain', 'lending', 'TLS'] as const;
@@ -27,7 +29,7 @@ async function plainPair(lends: boolean): Promise<SocketPair> {
   await once(socket, 'connect');
   const other = new RawClient((await accepted)[0]);
   server.close();
-  return pairOf(socket, channel, other);
+  return pairOf(socket, channel, other, other.socket);
 }
 
 function plain(socket: Socket): { readonly socket: Socket; readonly channel: SocketChannel } {
@@ -38,10 +40,11 @@ async function tlsPair(): Promise<SocketPair> {
   const authority = createTestAuthority({ trustDomain: 'cluster.local' });
   const server = await startServer(storeOf(authority));
   const admitted = server.admitted();
-  const client = connectAs(server.port, authority, authority.svid({}));
+  const transport = net.connect({ port: server.port, host: '127.0.0.1' });
+  const client = connectAs(server.port, authority, authority.svid({}), { socket: transport });
   client.allowHalfOpen = true;
   const { socket } = await admitted;
-  const pair = pairOf(socket, new SocketChannel(socket), new RawClient(client));
+  const pair = pairOf(socket, new SocketChannel(socket), new RawClient(client), transport);
   return {
     ...pair,
     async [Symbol.asyncDispose]() {
@@ -51,11 +54,12 @@ async function tlsPair(): Promise<SocketPair> {
   };
 }
 
-function pairOf(socket: Socket, channel: SocketChannel, other: RawClient): SocketPair {
+function pairOf(socket: Socket, channel: SocketChannel, other: RawClient, transport: Socket): SocketPair {
   return {
     socket,
     channel,
     other,
+    reset: () => void transport.resetAndDestroy(),
     async [Symbol.asyncDispose]() {
       socket.destroy();
       await other[Symbol.asyncDispose]();

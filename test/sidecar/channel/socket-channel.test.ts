@@ -1,7 +1,6 @@
 import { expect } from 'chai';
 import { Refusal } from '../../../shared/errors/refusal.ts';
 import type { ChannelReceiver } from '../../../sidecar/channel/channel.ts';
-import { resetSocket } from '../../../sidecar/channel/reset-socket.ts';
 import type { SocketChannel } from '../../../sidecar/channel/socket-channel.ts';
 import { KINDS, socketPair } from '../../support/socket-pairs.ts';
 import { until } from '../../support/until.ts';
@@ -94,7 +93,7 @@ for (const kind of KINDS) {
       const listener = new Listener(pair.channel);
       pair.other.send('half');
       await until('it has come', () => listener.text === 'half');
-      resetSocket(pair.other.socket);
+      pair.reset();
       await until('it is closed', () => listener.closed);
       expect([listener.closed?.failure?.code, listener.ended]).to.deep.equal(['connection_broken', false]);
     });
