@@ -15,7 +15,7 @@ export const PEER_REFUSALS = {
   peer_handshake_timeout: {
     status: 408,
     message: 'The peer did not finish the TLS handshake in time.',
-    help: 'See `limits.handshakeSeconds`. A peer that connects and stays silent ends here.',
+    help: 'See `limits.handshakeSeconds`. A peer that connects and stays silent ends here, and earlier when many do so at once: the log says which.',
   },
   peer_certificate_missing: {
     status: 401,

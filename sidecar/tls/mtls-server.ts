@@ -3,6 +3,7 @@
  * on only after OpenSSL AND our own walk have verified the peer; whoever fails is closed with a code and has not
  * been read from. Rotation touches new handshakes only: live connections keep the certificate that opened them.
  */
+import type { Socket } from 'node:net';
 import tls, { type TLSSocket } from 'node:tls';
 import type { Clock } from '../../shared/clock/clock.ts';
 import { asRefusal, Refusal } from '../../shared/errors/refusal.ts';
@@ -10,6 +11,7 @@ import type { Identity } from '../identity/identity.ts';
 import type { IdentityStore } from '../identity/identity-store.ts';
 import { contextOptions, emptyContextOptions } from './context-options.ts';
 import { type HandshakeFailure, refusalOfHandshake, refusalOfVerification } from './handshake-failure.ts';
+import { HandshakesUnderWay } from './handshakes-under-way.ts';
 import { checkPeer, claimOf, type VerifiedPeer } from './peer-check.ts';
 
 export interface MtlsServerOptions {
@@ -17,11 +19,15 @@ export interface MtlsServerOptions {
   readonly clock: Clock;
   /** Seconds from the accepted connection to the finished handshake. */
   readonly handshakeSeconds: number;
+  /** Handshakes under way at once. */
+  readonly mostHandshakes?: number;
   /** A peer that has proved who it is. Nothing has been read from the socket; its errors are the receiver's from here on. */
   onPeer(socket: TLSSocket, peer: VerifiedPeer, own: Identity): void;
   /** A connection that was closed because of what it presented, or because this side has no identity. */
   onRefused(refusal: Refusal, remoteAddress: string): void;
 }
+
+const MOST_HANDSHAKES = 512;
 
 /** Not listening yet. Closing it also ends its interest in the store. */
 export function createMtlsServer(options: MtlsServerOptions): tls.Server {
@@ -38,13 +44,20 @@ export function createMtlsServer(options: MtlsServerOptions): tls.Server {
   });
   const forget = store.onChange(() => server.setSecureContext(served.context()));
   server.on('close', forget);
-  // Asked while it is known: whoever resets the connection has no address afterwards, and an operator looks for it.
-  server.on('connection', (raw) => void raw.remoteAddress);
-  server.on('secureConnection', (socket) => admit(socket, served, options));
+  const handshakes = new HandshakesUnderWay(options.mostHandshakes ?? MOST_HANDSHAKES);
+  server.on('connection', (raw) => {
+    void raw.remoteAddress; // asked while it is known: whoever resets the connection has none afterwards
+    handshakes.begun(raw);
+  });
+  server.on('secureConnection', (socket) => {
+    handshakes.done(transportOf(socket));
+    admit(socket, served, options);
+  });
   server.on('tlsClientError', (error: HandshakeFailure, socket) => {
     const remoteAddress = addressOf(socket);
     socket.destroy(); // node:tls only tells that a handshake took too long, and leaves the connection open
-    onRefused(store.identity ? refusalOfHandshake(error) : new Refusal('identity_missing'), remoteAddress);
+    const crowdedOut = handshakes.hasCrowdedOut(transportOf(socket));
+    onRefused(store.identity ? refusalOf(error, crowdedOut) : new Refusal('identity_missing'), remoteAddress);
   });
   return server;
 }
@@ -117,8 +130,15 @@ class ServedIdentities {
   }
 }
 
+function refusalOf(error: HandshakeFailure, crowdedOut: boolean): Refusal {
+  return crowdedOut ? new Refusal('peer_handshake_timeout', 'too many are under way') : refusalOfHandshake(error);
+}
+
 function addressOf(socket: TLSSocket): string {
-  // node:tls has no public name for the TCP socket below.
-  const { _parent: below } = socket as TLSSocket & { readonly _parent?: { readonly remoteAddress?: string } };
-  return socket.remoteAddress ?? below?.remoteAddress ?? 'unknown';
+  return socket.remoteAddress ?? transportOf(socket)?.remoteAddress ?? 'unknown';
+}
+
+/** The TCP socket below a TLS socket. node:tls has no public name for it. */
+function transportOf(socket: TLSSocket): Socket | undefined {
+  return (socket as TLSSocket & { readonly _parent?: Socket })._parent;
 }

@@ -49,7 +49,7 @@ export interface TestServer extends AsyncDisposable {
 
 export async function startServer(
   store: IdentityStore,
-  options: { clock?: Clock; handshakeSeconds?: number } = {},
+  options: { clock?: Clock; handshakeSeconds?: number; mostHandshakes?: number } = {},
 ): Promise<TestServer> {
   const admitted = queue<Admitted>();
   const refused = queue<{ refusal: Refusal; address: string }>();
@@ -59,6 +59,7 @@ export async function startServer(
     store,
     clock: options.clock ?? systemClock,
     handshakeSeconds: options.handshakeSeconds ?? 5,
+    mostHandshakes: options.mostHandshakes ?? 100,
     onPeer: (socket, peer, own) => {
       sockets.add(socket.on('error', () => socket.destroy()));
       counts.admitted++;

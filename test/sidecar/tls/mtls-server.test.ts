@@ -130,6 +130,30 @@ describe('the mutual TLS server', () => {
     await closed;
   });
 
+  it('gives up the oldest of too many handshakes, and lets honest peers through the crowd', async () => {
+    await using server = await startServer(storeOf(AUTHORITY), { mostHandshakes: 3 });
+    const crowd = async (): Promise<net.Socket> => {
+      const arrived = once(server.server, 'connection');
+      const stranger = net.connect(server.port, '127.0.0.1').resume();
+      stranger.on('error', () => stranger.destroy());
+      await arrived;
+      return stranger;
+    };
+    const strangers = [await crowd(), await crowd(), await crowd()];
+    for (let turn = 0; turn < 3; turn++) {
+      const gone = once(strangers[turn]!, 'close');
+      connectAs(server.port, ROOT, AUTHORITY.svid({ uri: WEB }));
+      expect((await server.admitted()).peer.spiffeId.uri).to.equal(WEB);
+      const { refusal, address } = await server.refused();
+      expect(refusal).to.include({ code: 'peer_handshake_timeout', detail: 'too many are under way' });
+      expect(address).to.equal('127.0.0.1');
+      await gone;
+      strangers.push(await crowd());
+    }
+    expect(server.counts).to.deep.equal({ admitted: 3, refused: 3 });
+    for (const stranger of strangers) stranger.destroy();
+  });
+
   for (const [how, leave] of [
     ['resets the connection', (socket) => socket.resetAndDestroy()],
     ['closes it', (socket) => socket.end()],
