@@ -48,8 +48,10 @@ export class SessionCore {
   isAcknowledged = false;
   /** Streams that the peer lets us have open. */
   peerStreams: number;
-  /** The highest stream of the peer that was looked at. */
+  /** The highest stream of the peer that was looked at: what GOAWAY tells. */
   lastPeerStream = 0;
+  /** The highest stream that the peer has opened, also after GOAWAY. */
+  highestPeerStream = 0;
   roundTripMs = 0;
   readonly #onReleased: () => void;
 
@@ -102,7 +104,7 @@ export class SessionCore {
   /** RFC 9113 §5.1: frames for a stream that nobody has opened. Those of closed ones are only counted. */
   late(id: number, nextOwnStream: number): void {
     const isOwn = (id & 1) === (this.role === 'client' ? 1 : 0);
-    if (isOwn ? id >= nextOwnStream : id > this.lastPeerStream) throw protocolFault(`a frame on idle stream ${id}`);
+    if (isOwn ? id >= nextOwnStream : id > this.highestPeerStream) throw protocolFault(`a frame on idle stream ${id}`);
     this.guard.late.take();
   }
 

@@ -38,11 +38,12 @@ export class SessionServer {
     if (known !== undefined) return void this.#again(known);
     // RFC 9113 §5.1.1: clients open odd streams, each higher than all before. Only trailers may come later.
     if ((id & 1) === 0) throw protocolFault(`HEADERS on stream ${id}`);
-    if (id <= core.lastPeerStream) {
+    if (id <= core.highestPeerStream) {
       if (hasPseudoHeaders(fields)) throw protocolFault(`stream ${id} opened again`);
       return void core.guard.late.take();
     }
     core.guard.headers.take();
+    core.highestPeerStream = id;
     if (this.isShut) return;
     core.lastPeerStream = id;
     const heading = readRequest(fields);
