@@ -72,10 +72,11 @@ describe('with-tools.sh', () => {
     expect((await machine.run('test')).stderr).to.match(/ libatomic1\n$/);
   });
 
-  it('wants haproxy and wrk for the benchmarks only', async () => {
+  it('wants rivals and load generators for the slow tests and the benchmarks only', async () => {
     using machine = new Machine({ node, ...tools });
-    expect((await machine.run('slow')).code).to.equal(0);
-    expect((await machine.run('bench')).stderr).to.match(/haproxy wrk|please install/);
+    expect((await machine.run('test')).code).to.equal(0);
+    for (const profile of ['slow', 'bench'])
+      expect((await machine.run(profile)).stderr, profile).to.match(/Debian packages:.* wrk nghttp2-client/);
   });
 
   it('refuses a profile that it does not know', async () => {
