@@ -43,8 +43,11 @@ export interface Channel {
    * @returns false when bytes had to be queued: stop until `onDrain`. They are queued all the same.
    */
   write(bytes: Buffer, lent: boolean, more?: boolean): boolean;
-  /** A latin1 head and the first bytes of its body [from, to) as one write: one frame, one system call. */
-  writeHead(head: string, body: Buffer, from: number, to: number, lent: boolean): boolean;
+  /**
+   * A latin1 head and the first bytes of its body [from, to) as one write: one frame, one system call.
+   * @param more as in `write`
+   */
+  writeHead(head: string, body: Buffer, from: number, to: number, lent: boolean, more?: boolean): boolean;
   /** No bytes are delivered until `resume`; the other side is slowed down, not cut. */
   pause(): void;
   resume(): void;

@@ -18,13 +18,16 @@ import { resetSocket } from './reset-socket.ts';
 const MOST_QUEUED = 128 * 1024;
 
 /** A head and a body up to this are copied into one buffer: cheaper than handing two to the kernel. */
-const MOST_JOINED = 16 * 1024;
+const MOST_JOINED = 8 * 1024;
 
 /** What one record of TLS holds (RFC 8446 §5.1): after a full one, another one is likely to be there already. */
 const FULL_RECORD = 16 * 1024;
 
 /** All lending sockets read into this: each hands it on before another one can read. */
 const SHARED = Buffer.allocUnsafeSlow(64 * 1024);
+
+/** Where a head and a body are joined for a socket that keeps neither. */
+const SLAB = Buffer.allocUnsafeSlow(SHARED.length + 16 * 1024);
 
 export class SocketChannel implements Channel, Flushable {
   readonly lends: boolean;
@@ -90,26 +93,20 @@ export class SocketChannel implements Channel, Flushable {
     return room || this.#hasRoom();
   }
 
-  writeHead(head: string, body: Buffer, from: number, to: number, lent: boolean): boolean {
+  writeHead(head: string, body: Buffer, from: number, to: number, lent: boolean, more = false): boolean {
     if (this.isEnded) return true;
-    const { length } = head;
     const size = to - from;
-    this.bytesWritten += length + size;
+    this.bytesWritten += head.length + size;
     const socket = this.#socket;
     let room: boolean;
     if (size === 0) room = socket.write(head, 'latin1');
-    else if (size <= MOST_JOINED || lent) {
-      const joined = Buffer.allocUnsafe(length + size);
-      joined.write(head, 0, length, 'latin1');
-      body.copy(joined, length, from, to);
-      room = socket.write(joined);
-    } else {
-      socket.cork();
+    else if (lent || size <= MOST_JOINED) room = socket.write(this.#joined(head, body, from, to));
+    else {
+      this.#cork();
       socket.write(head, 'latin1');
       room = socket.write(body.subarray(from, to));
-      socket.uncork();
     }
-    if (this.#isCorked) this.flush();
+    if (!more && this.#isCorked) this.flush();
     return room || this.#hasRoom();
   }
 
@@ -188,6 +185,15 @@ export class SocketChannel implements Channel, Flushable {
   /** TLS encrypts at once what nothing waits before; everything else keeps the buffer that it is given for a while. */
   #keeps(): boolean {
     return !this.#isTls || this.#isCorked || this.#socket.writableLength > 0;
+  }
+
+  #joined(head: string, body: Buffer, from: number, to: number): Buffer {
+    const { length } = head;
+    const whole = length + to - from;
+    const joined = whole > SLAB.length || this.#keeps() ? Buffer.allocUnsafe(whole) : SLAB.subarray(0, whole);
+    joined.write(head, 0, length, 'latin1');
+    body.copy(joined, length, from, to);
+    return joined;
   }
 
   #cork(): void {

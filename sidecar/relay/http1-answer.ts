@@ -14,7 +14,7 @@ import { IDENTITY_NAMES } from './identity-headers.ts';
 
 /** Where it goes. */
 export interface AnswerCaller {
-  writeHead(head: string, body: Buffer, from: number, to: number, lent: boolean): boolean;
+  writeHead(head: string, body: Buffer, from: number, to: number, lent: boolean, more: boolean): boolean;
   write(bytes: Buffer, lent: boolean, more: boolean): boolean;
   /** What this answer has to say of the connection. */
   connectionOption(answer: ResponseHead): ConnectionOption;
@@ -42,6 +42,7 @@ export class Http1Answer {
   #mayUpgrade = false;
   #isUnchunked = false;
   #lent = false;
+  #more = false;
   #room = true;
 
   constructor(context: Http1Context, caller: AnswerCaller) {
@@ -89,10 +90,11 @@ export class Http1Answer {
    */
   push(bytes: Buffer, lent: boolean, more: boolean): boolean {
     this.#lent = lent;
+    this.#more = more;
     this.#room = true;
     let at = 0;
     while (at < bytes.length && !this.isDone) {
-      if (this.head) at = this.#sendBody(bytes, at, more);
+      if (this.head) at = this.#sendBody(bytes, at);
       else {
         const end = this.#reader.push(bytes, at);
         this.isHeard = true;
@@ -139,7 +141,7 @@ export class Http1Answer {
       if (!this.#request.expectsContinue || this.isContinued) return;
       this.isContinued = true;
     }
-    if (!this.#caller.writeHead(answerText(head, '', false), NOTHING, 0, 0, false)) this.#room = false;
+    if (!this.#caller.writeHead(answerText(head, '', false), NOTHING, 0, 0, false, false)) this.#room = false;
   }
 
   #sendHead(head: ResponseHead, bytes: Buffer, from: number): number {
@@ -151,15 +153,16 @@ export class Http1Answer {
     const text = answerText(head, option, isChunked && !this.#isUnchunked);
     const end = this.#isUnchunked ? from : this.#body.take(bytes, from);
     this.head = head;
-    if (!this.#caller.writeHead(text, bytes, from, end, this.#lent)) this.#room = false;
+    const more = this.#more && !this.#body.isDone;
+    if (!this.#caller.writeHead(text, bytes, from, end, this.#lent, more)) this.#room = false;
     return end;
   }
 
-  #sendBody(bytes: Buffer, from: number, more: boolean): number {
+  #sendBody(bytes: Buffer, from: number): number {
     const end = this.#body.take(bytes, from);
     if (this.#isUnchunked || end === from) return end;
     const part = from === 0 && end === bytes.length ? bytes : bytes.subarray(from, end);
-    if (!this.#caller.write(part, this.#lent, more && !this.#body.isDone)) this.#room = false;
+    if (!this.#caller.write(part, this.#lent, this.#more && !this.#body.isDone)) this.#room = false;
     return end;
   }
 

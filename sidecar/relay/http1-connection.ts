@@ -131,8 +131,8 @@ export class Http1Connection implements ChannelReceiver, Caller, Carrier, Watche
     this.#channel.abort(why);
   }
 
-  writeHead(head: string, body: Buffer, from: number, to: number, lent: boolean): boolean {
-    const room = this.#channel.writeHead(head, body, from, to, lent);
+  writeHead(head: string, body: Buffer, from: number, to: number, lent: boolean, more: boolean): boolean {
+    const room = this.#channel.writeHead(head, body, from, to, lent, more);
     if (!room) this.isFull = true;
     return room;
   }
@@ -161,7 +161,7 @@ export class Http1Connection implements ChannelReceiver, Caller, Carrier, Watche
     if (this.#channel.isEnded) return false;
     if (!this.#exchange.head.keepAlive) this.isLast = true;
     const text = refusalText({ refusal, status, requestId, isHead, option: this.#option() });
-    this.writeHead(text, NOTHING, 0, 0, false);
+    this.writeHead(text, NOTHING, 0, 0, false, false);
     return true;
   }
 
@@ -276,7 +276,7 @@ export class Http1Connection implements ChannelReceiver, Caller, Carrier, Watche
     const { code, detail, status } = refusal;
     this.#context.log.warn('request_refused', { code, reason: detail, peer: this.peer });
     this.#context.observer.refused(refusal);
-    this.writeHead(refusalText({ refusal, status, option: 'close' }), NOTHING, 0, 0, false);
+    this.writeHead(refusalText({ refusal, status, option: 'close' }), NOTHING, 0, 0, false, false);
     this.#end();
   }
 
