@@ -11,7 +11,7 @@ import type { Identity } from '../identity/identity.ts';
 import type { IdentityStore } from '../identity/identity-store.ts';
 import { contextOptions, emptyContextOptions } from './context-options.ts';
 import { type HandshakeFailure, refusalOfHandshake, refusalOfVerification } from './handshake-failure.ts';
-import { HandshakesUnderWay } from './handshakes-under-way.ts';
+import { type HandshakeLimits, HandshakesUnderWay } from './handshakes-under-way.ts';
 import { checkPeer, claimOf, type VerifiedPeer } from './peer-check.ts';
 
 export interface MtlsServerOptions {
@@ -19,15 +19,15 @@ export interface MtlsServerOptions {
   readonly clock: Clock;
   /** Seconds from the accepted connection to the finished handshake. */
   readonly handshakeSeconds: number;
-  /** Handshakes under way at once. */
-  readonly mostHandshakes?: number;
+  readonly handshakes?: HandshakeLimits;
   /** A peer that has proved who it is. Nothing has been read from the socket; its errors are the receiver's from here on. */
   onPeer(socket: TLSSocket, peer: VerifiedPeer, own: Identity): void;
   /** A connection that was closed because of what it presented, or because this side has no identity. */
   onRefused(refusal: Refusal, remoteAddress: string): void;
 }
 
-const MOST_HANDSHAKES = 512;
+/** Some 35 and 140 MB. */
+const HANDSHAKES: HandshakeLimits = { patient: 512, most: 2048 };
 
 /** Not listening yet. Closing it also ends its interest in the store. */
 export function createMtlsServer(options: MtlsServerOptions): tls.Server {
@@ -44,10 +44,10 @@ export function createMtlsServer(options: MtlsServerOptions): tls.Server {
   });
   const forget = store.onChange(() => server.setSecureContext(served.context()));
   server.on('close', forget);
-  const handshakes = new HandshakesUnderWay(options.mostHandshakes ?? MOST_HANDSHAKES);
+  const handshakes = new HandshakesUnderWay(options.handshakes ?? HANDSHAKES, options.clock);
   server.on('connection', (raw) => {
     void raw.remoteAddress; // asked while it is known: whoever resets the connection has none afterwards
-    handshakes.begun(raw);
+    handshakes.begin(raw);
   });
   server.on('secureConnection', (socket) => {
     handshakes.done(transportOf(socket));

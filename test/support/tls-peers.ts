@@ -11,6 +11,7 @@ import type { Refusal } from '../../shared/errors/refusal.ts';
 import { silentLog } from '../../shared/log/log.ts';
 import type { Identity } from '../../sidecar/identity/identity.ts';
 import { IdentityStore } from '../../sidecar/identity/identity-store.ts';
+import type { HandshakeLimits } from '../../sidecar/tls/handshakes-under-way.ts';
 import { createMtlsServer } from '../../sidecar/tls/mtls-server.ts';
 import type { VerifiedPeer } from '../../sidecar/tls/peer-check.ts';
 import type { TestAuthority, TestSvid, TestSvidOptions } from './test-authority.ts';
@@ -49,7 +50,7 @@ export interface TestServer extends AsyncDisposable {
 
 export async function startServer(
   store: IdentityStore,
-  options: { clock?: Clock; handshakeSeconds?: number; mostHandshakes?: number } = {},
+  options: { clock?: Clock; handshakeSeconds?: number; handshakes?: HandshakeLimits } = {},
 ): Promise<TestServer> {
   const admitted = queue<Admitted>();
   const refused = queue<{ refusal: Refusal; address: string }>();
@@ -59,7 +60,7 @@ export async function startServer(
     store,
     clock: options.clock ?? systemClock,
     handshakeSeconds: options.handshakeSeconds ?? 5,
-    mostHandshakes: options.mostHandshakes ?? 100,
+    ...(options.handshakes ? { handshakes: options.handshakes } : {}),
     onPeer: (socket, peer, own) => {
       sockets.add(socket.on('error', () => socket.destroy()));
       counts.admitted++;

@@ -131,7 +131,7 @@ describe('the mutual TLS server', () => {
   });
 
   it('gives up the oldest of too many handshakes, and lets honest peers through the crowd', async () => {
-    await using server = await startServer(storeOf(AUTHORITY), { mostHandshakes: 3 });
+    await using server = await startServer(storeOf(AUTHORITY), { handshakes: { patient: 2, most: 3 } });
     const crowd = async (): Promise<net.Socket> => {
       const arrived = once(server.server, 'connection');
       const stranger = net.connect(server.port, '127.0.0.1').resume();
