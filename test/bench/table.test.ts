@@ -71,6 +71,11 @@ describe('the table of the bench', () => {
     expect(text).not.to.include('HTTP/2');
   });
 
+  it('says when the machine was too busy for the figures', () => {
+    expect(reportText(reportOf([{ row: 'a', micros: [10, 11, 12] }]))).not.to.include('busy');
+    expect(reportText(reportOf([{ row: 'a', micros: [10, 11, 20] }]))).to.include('that lie more than 30 % apart: 1');
+  });
+
   it('shows each goal with its figure and its verdict', () => {
     const text = goalsText([{ what: 'CPU', wanted: '<= 0.5 x other', figure: '0.45 (ours)', verdict: 'met' }]);
     expect(text.split('\n')[2]).to.match(/^ {2}CPU +<= 0\.5 x other +0\.45 \(ours\) +met$/);

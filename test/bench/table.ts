@@ -17,6 +17,9 @@ export function layOut(table: Table): string {
   return table.map((row) => `  ${line(row)}`.trimEnd()).join('\n');
 }
 
+/** Beyond this part of the median, runs of one row say more of the machine than of the row. */
+const NOISY = 0.3;
+
 export function reportText(report: HopReport): string {
   const parts = [
     `${report.rounds} alternating rounds of ${report.seconds} s; medians; CPU of both proxies, from the kernel; ratios round by round`,
@@ -27,6 +30,12 @@ export function reportText(report: HopReport): string {
   if (report.loaded.length > 0)
     parts.push(`memory after the loads, MiB, first proxy / second\n${layOut(memoryTable(report))}`);
   if (report.idle.length > 0) parts.push(`idle connections of the app\n${layOut(idleTable(report))}`);
+  const noisy = noisyRows(report);
+  if (noisy > 0) {
+    parts.push(
+      `rows with runs that lie more than ${100 * NOISY} % apart: ${noisy}; the machine was busy. More --rounds help.`,
+    );
+  }
   for (const { row, why } of report.missing) parts.push(`not in the table: ${row}: ${why}`);
   return parts.join('\n\n');
 }
@@ -57,6 +66,13 @@ export function loadTable(report: HopReport, load: Load): Table {
       against(row, HAPROXY_HTTP),
     ]),
   ];
+}
+
+function noisyRows({ loads, rows, runs }: HopReport): number {
+  const costs = loads.flatMap((load) =>
+    rows.map((row) => runs.filter((run) => run.row === row && sameLoad(run.load, load)).map(cpuPerUnit)),
+  );
+  return costs.filter((values) => spread(values) > NOISY).length;
 }
 
 function memoryTable({ loaded }: HopReport): Table {
