@@ -207,7 +207,7 @@ export class Http1Exchange implements UpstreamUser {
     if (isUnprocessed(refusal) && !this.#wasUnprocessed) {
       this.#wasUnprocessed = true;
       this.#dial();
-    } else this.#fail(refusal);
+    } else this.#fail(refusalOfEnd(refusal, this.#context.pool.kind));
   }
 
   /** @param rest begins, at `from`, with what came behind the answer */

@@ -86,7 +86,8 @@ export class Http1Pool implements UpstreamKeeper, Watched {
 
   close(): void {
     this.#isClosed = true;
-    for (const { channel } of [...this.#all]) channel.abort(new Refusal('draining'));
+    for (const upstream of [...this.#free]) this.end(upstream);
+    for (const { channel, isEnding } of [...this.#all]) if (!isEnding) channel.abort(new Refusal('draining'));
   }
 
   #leave(upstream: Http1Upstream): void {
