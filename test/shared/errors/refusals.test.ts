@@ -7,12 +7,21 @@ import { codeInProblem, problemOf } from '../../../shared/errors/problem.ts';
 import { asRefusal, isRefusalCode, REFUSALS, Refusal, type RefusalCode } from '../../../shared/errors/refusal.ts';
 import { RELAY_REFUSALS } from '../../../shared/errors/relay-refusals.ts';
 import { TOKEN_REFUSALS } from '../../../shared/errors/token-refusals.ts';
+import { TUNNEL_REFUSALS } from '../../../shared/errors/tunnel-refusals.ts';
 
 describe('the table of refusals', () => {
   const rows = Object.entries(REFUSALS);
 
   it('has each code in one subject only', () => {
-    const subjects = [CONFIG_REFUSALS, CSR_REFUSALS, ISSUANCE_REFUSALS, PEER_REFUSALS, RELAY_REFUSALS, TOKEN_REFUSALS];
+    const subjects = [
+      CONFIG_REFUSALS,
+      CSR_REFUSALS,
+      ISSUANCE_REFUSALS,
+      PEER_REFUSALS,
+      RELAY_REFUSALS,
+      TOKEN_REFUSALS,
+      TUNNEL_REFUSALS,
+    ];
     const codes = subjects.flatMap((subject) => Object.keys(subject));
     expect(codes).to.have.length(new Set(codes).size);
     expect(codes).to.have.members(rows.map(([code]) => code));
