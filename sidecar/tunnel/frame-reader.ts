@@ -28,6 +28,7 @@ const IN_FRAME = 5;
 export class FrameReader {
   readonly #sink: FrameSink;
   readonly #mostBytes: number;
+  readonly #mostWholeBytes: number;
   #state: number;
   #isStopped = false;
   #isFirst = true;
@@ -48,10 +49,14 @@ export class FrameReader {
   #frameParts: Buffer | undefined;
   #gathered = 0;
 
-  /** @param expectsPreface a server reads the client's preface first */
-  constructor(sink: FrameSink, mostBytes: number, expectsPreface: boolean) {
+  /**
+   * @param expectsPreface a server reads the client's preface first
+   * @param mostWholeBytes of a frame that is not DATA: so much may have to be gathered
+   */
+  constructor(sink: FrameSink, mostBytes: number, expectsPreface: boolean, mostWholeBytes = mostBytes) {
     this.#sink = sink;
     this.#mostBytes = mostBytes;
+    this.#mostWholeBytes = mostWholeBytes;
     this.#state = expectsPreface ? IN_PREFACE : IN_HEADER;
   }
 
@@ -134,6 +139,7 @@ export class FrameReader {
     if (length > this.#mostBytes) throw new SessionFault(H2.FRAME_SIZE_ERROR, `a frame of ${length} bytes`);
     if (type === FRAME.DATA && this.#blockOf === 0 && !this.#isFirst) return void this.#beginData();
     this.#checkOrder();
+    if (length > this.#mostWholeBytes) throw new SessionFault(H2.ENHANCE_YOUR_CALM, `a frame of ${length} bytes`);
     checkShape(type, flags, stream, length);
     if (!isKnownType(type)) {
       this.#sink.onUnknown();
@@ -156,7 +162,7 @@ export class FrameReader {
     if (continues !== (this.#blockOf !== 0) || (continues && this.#stream !== this.#blockOf)) {
       throw protocolFault('a header block that is not contiguous');
     }
-    if (continues || this.#type === FRAME.HEADERS) {
+    if (continues || this.#type === FRAME.HEADERS || this.#type === FRAME.PUSH_PROMISE) {
       this.#blockOf = (this.#flags & FLAG.END_HEADERS) === 0 ? this.#stream : 0;
     }
   }

@@ -7,20 +7,26 @@ import { hpackFault } from './hpack-fault.ts';
 import { DynamicTable, type Field, sizeOfField } from './hpack-tables.ts';
 import { decodeHuffman } from './huffman.ts';
 
-/** RFC 9113 §6.5.2: the default of SETTINGS_HEADER_TABLE_SIZE, which we leave. */
+/** RFC 9113 §6.5.2: the default of SETTINGS_HEADER_TABLE_SIZE, which a session leaves. */
 const TABLE_BYTES = 4096;
 /** Continuation octets of an integer (RFC 7541 §5.1): more than three are larger than any header list. */
 const MOST_SHIFT = 21;
+/** Instead of the last block, whose memory belongs to somebody else. */
+const NO_BLOCK = Buffer.alloc(0);
 
 export class HpackDecoder {
-  readonly #table = new DynamicTable(TABLE_BYTES);
+  readonly #table: DynamicTable;
   readonly #mostBytes: number;
-  #block: Buffer = Buffer.alloc(0);
+  #block: Buffer = NO_BLOCK;
   #at = 0;
 
-  /** @param mostBytes of the decoded list, as RFC 9113 §6.5.2 counts */
-  constructor(mostBytes: number) {
+  /**
+   * @param mostBytes of the decoded list, as RFC 9113 §6.5.2 counts
+   * @param mostTableBytes to which a size update may raise the table
+   */
+  constructor(mostBytes: number, mostTableBytes = TABLE_BYTES) {
     this.#mostBytes = mostBytes;
+    this.#table = new DynamicTable(TABLE_BYTES, mostTableBytes);
   }
 
   /** Bytes that the peer's entries take here. */
@@ -46,6 +52,7 @@ export class HpackDecoder {
       if (bytes > this.#mostBytes) throw new SessionFault(H2.ENHANCE_YOUR_CALM, 'a header list that is too large');
       fields.push(field);
     }
+    this.#block = NO_BLOCK;
     return fields;
   }
 

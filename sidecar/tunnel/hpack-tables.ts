@@ -30,10 +30,13 @@ export class DynamicTable {
   #capacity: number;
   #size = 0;
 
-  /** @param allowed SETTINGS_HEADER_TABLE_SIZE that we announced; the default where we said nothing */
-  constructor(allowed: number) {
+  /**
+   * @param capacity until the encoder says another one: the default of SETTINGS_HEADER_TABLE_SIZE
+   * @param allowed the largest one that it may say
+   */
+  constructor(capacity: number, allowed = capacity) {
     this.#allowed = allowed;
-    this.#capacity = allowed;
+    this.#capacity = capacity;
   }
 
   get size(): number {
