@@ -17,11 +17,6 @@ export function answerText(head: ResponseHead, option: ConnectionOption, isChunk
   return `HTTP/1.1 ${status} ${reason}\r\n${fields}${connection}${coding}\r\n`;
 }
 
-/** RFC 9110 §15.2.2. */
-export function switchedText({ reason, fields, upgrade }: ResponseHead): string {
-  return `HTTP/1.1 101 ${reason}\r\nConnection: Upgrade\r\nUpgrade: ${upgrade}\r\n${fields}\r\n`;
-}
-
 export interface RefusalAnswer {
   readonly refusal: Refusal;
   readonly status: number;

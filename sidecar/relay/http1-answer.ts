@@ -25,7 +25,7 @@ const NOTHING = Buffer.alloc(0);
 const NO_NAMES: ReadonlySet<string> = new Set();
 
 export class Http1Answer {
-  /** Of the final answer, when it has been sent on; of a 101, which has not. */
+  /** Of the final answer, when it has been sent on. */
   head: ResponseHead | undefined;
   /** Anything of an answer has come. */
   isHeard = false;
@@ -39,7 +39,6 @@ export class Http1Answer {
   readonly #strip: ReadonlySet<string>;
   readonly #body = new Http1Body();
   #request!: RequestHead;
-  #mayUpgrade = false;
   #isUnchunked = false;
   #lent = false;
   #more = false;
@@ -73,18 +72,17 @@ export class Http1Answer {
     return status !== undefined && /^\d{1,2}$/.test(status) ? status : '';
   }
 
-  begin(request: RequestHead, mayUpgrade: boolean): void {
+  begin(request: RequestHead): void {
     this.head = undefined;
     this.isHeard = false;
     this.isContinued = false;
     this.#request = request;
-    this.#mayUpgrade = mayUpgrade;
     // An answer before this one was broken off within its head.
     if (this.#reader.isWithin) this.#reader = this.#newReader();
   }
 
   /**
-   * Sends on what has come of the answer, but for a 101.
+   * Sends on what has come of the answer.
    * @returns whether the caller has room for more
    * @throws {Http1Error}
    */
@@ -120,17 +118,11 @@ export class Http1Answer {
   /** @returns the index behind what was taken */
   #onHead(bytes: Buffer, from: number): number {
     const head = parseResponseHead(this.#reader, this.#context.headLimits, this.#strip, this.#request.method);
-    if (head.status === 101) this.#onSwitch(head);
-    else if (head.status < 200) this.#sendInterim(head);
+    // RFC 9110 §15.2.2: nobody asked for another protocol here.
+    if (head.status === 101) throw malformed('another protocol than asked for');
+    if (head.status < 200) this.#sendInterim(head);
     else return this.#sendHead(head, bytes, from);
     return from;
-  }
-
-  #onSwitch(head: ResponseHead): void {
-    // RFC 9110 §15.2.2: only to what was asked for.
-    if (!this.#mayUpgrade || head.upgrade !== this.#request.upgrade) throw malformed('another protocol than asked for');
-    this.head = head;
-    this.#body.begin(head.framing);
   }
 
   /** RFC 9110 §15.2: an interim answer goes on as it is, but never to a client that cannot know it. */

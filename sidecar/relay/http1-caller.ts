@@ -1,7 +1,6 @@
 /** What an exchange needs of the connection that its request came by. */
 import type { Refusal } from '../../shared/errors/refusal.ts';
-import type { AnswerCaller, Http1Answer } from './http1-answer.ts';
-import type { Http1Upstream } from './http1-upstream.ts';
+import type { AnswerCaller } from './http1-answer.ts';
 import type { ConnectionState } from './relay.ts';
 
 export interface Caller extends AnswerCaller {
@@ -23,6 +22,4 @@ export interface Caller extends AnswerCaller {
   settle(): void;
   /** Answered, and read to its end. */
   exchangeOver(now: number): void;
-  /** Now it carries the protocol that was switched to. */
-  switched(upstream: Http1Upstream, answer: Http1Answer, early: Buffer, told: (why: Refusal | undefined) => void): void;
 }

@@ -3,18 +3,17 @@
  * that answers cannot change places and nothing is done in another order than it was asked.
  */
 import { Refusal } from '../../shared/errors/refusal.ts';
-import type { ResponseHead } from '../../shared/http1/head.ts';
+import type { RequestHead, ResponseHead } from '../../shared/http1/head.ts';
 import { HeadReader } from '../../shared/http1/head-reader.ts';
 import { checkRequestLine, parseRequestHead } from '../../shared/http1/request-head.ts';
 import type { Channel, ChannelReceiver } from '../channel/channel.ts';
-import { ChannelSplice } from './channel-splice.ts';
-import type { Http1Answer } from './http1-answer.ts';
-import { type ConnectionOption, refusalText, switchedText } from './http1-answer-text.ts';
+import { type ConnectionOption, refusalText } from './http1-answer-text.ts';
 import type { Caller } from './http1-caller.ts';
 import type { Http1Context } from './http1-context.ts';
 import { Http1Exchange } from './http1-exchange.ts';
 import { refusalOfCaller } from './http1-failure.ts';
-import type { Http1Upstream } from './http1-upstream.ts';
+import { checkRequest, isUpgrade } from './http1-request.ts';
+import { Http1Upgrade } from './http1-upgrade.ts';
 import { IDENTITY_NAMES, PEER_HEADER, peerHeaderValue } from './identity-headers.ts';
 import type { Watched } from './idle-watch.ts';
 import { Linger } from './linger.ts';
@@ -181,29 +180,6 @@ export class Http1Connection implements ChannelReceiver, Caller, Carrier, Watche
     if (this.isLast && !this.#exchange.isActive) this.#end();
   }
 
-  switched(
-    upstream: Http1Upstream,
-    answer: Http1Answer,
-    early: Buffer,
-    told: (why: Refusal | undefined) => void,
-  ): void {
-    this.#isOver = true;
-    const { watch, limits } = this.#context;
-    watch.remove(this);
-    const over = (why: Refusal | undefined): void => {
-      told(why);
-      this.#closed(this);
-    };
-    const { idleSeconds } = limits;
-    const splice = new ChannelSplice({ client: this.#channel, upstream: upstream.channel, watch, idleSeconds, over });
-    this.#registered.carriedBy(splice);
-    upstream.handOver(splice);
-    this.#channel.writeHead(switchedText(answer.head!), early, 0, early.length, false);
-    if (this.#held) upstream.channel.write(this.#held, false);
-    this.#held = undefined;
-    splice.join();
-  }
-
   get #isIdle(): boolean {
     return !this.#exchange.isActive && !this.#isOver;
   }
@@ -244,7 +220,25 @@ export class Http1Connection implements ChannelReceiver, Caller, Carrier, Watche
     const head = parseRequestHead(this.#reader, this.#context.headLimits, IDENTITY_NAMES);
     this.#registered.requests++;
     // An upgrade that was sent ahead is none: nothing may follow it before it is answered.
-    return this.#exchange.begin(head, !this.#isReadingHeld, bytes, end, lent);
+    if (!this.#isReadingHeld && this.state !== 'expired' && isUpgrade(head)) return this.#upgrade(head, bytes, end);
+    return this.#exchange.begin(head, bytes, end, lent);
+  }
+
+  /** From here on it is no connection of HTTP, whatever comes of it. */
+  #upgrade(head: RequestHead, bytes: Buffer, from: number): number {
+    const target = checkRequest(head);
+    this.#isOver = true;
+    this.#context.watch.remove(this);
+    const caller = {
+      channel: this.#channel,
+      registered: this.#registered,
+      peerLine: this.peerLine,
+      peer: this.peer,
+      own: this.own,
+      closed: () => this.#closed(this),
+    };
+    new Http1Upgrade(this.#context, caller, head, target, Buffer.from(bytes.subarray(from))).begin();
+    return bytes.length;
   }
 
   /** At most what one call brings, because the channel is paused then. */

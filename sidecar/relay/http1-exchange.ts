@@ -16,7 +16,7 @@ import {
   refusalOfAnswer,
   refusalOfEnd,
 } from './http1-failure.ts';
-import { checkRequest, isUpgrade, requestText } from './http1-request.ts';
+import { checkRequest, requestText } from './http1-request.ts';
 import { servedRequest } from './http1-served.ts';
 import { Http1Upload } from './http1-upload.ts';
 import type { Http1Upstream, UpstreamUser } from './http1-upstream.ts';
@@ -53,14 +53,12 @@ export class Http1Exchange implements UpstreamUser {
   }
 
   /** @returns the index in `bytes` behind what of the request's body came with the head @throws {Http1Error} */
-  begin(head: RequestHead, mayUpgrade: boolean, bytes: Buffer, from: number, lent: boolean): number {
+  begin(head: RequestHead, bytes: Buffer, from: number, lent: boolean): number {
     const { watch, randomness, pool } = this.#context;
     this.#reset(head, watch.now());
     const isOwnId = head.requestId === '';
     this.requestId = isOwnId ? newRequestId(randomness) : head.requestId;
-    const upgrades = mayUpgrade && isUpgrade(head);
-    this.answer.begin(head, upgrades);
-    if (upgrades) this.caller.endAfterThisAnswer();
+    this.answer.begin(head);
     let target: string;
     try {
       if (this.caller.state === 'expired') throw new Refusal('connection_expired');
@@ -71,7 +69,7 @@ export class Http1Exchange implements UpstreamUser {
     }
     const { peerLine } = this.caller;
     const own = isOwnId ? `X-Request-Id: ${this.requestId}\r\n${peerLine}` : peerLine;
-    this.#text = requestText(head, target, own, upgrades);
+    this.#text = requestText(head, target, own, false);
     const end = this.upload.measure(bytes, from);
     const upstream = pool.take();
     if (upstream) {
@@ -215,20 +213,11 @@ export class Http1Exchange implements UpstreamUser {
     const upstream = this.#upstream!;
     this.#upstream = undefined;
     const { head } = this.answer;
-    if (head!.status === 101) return void this.#switch(upstream, Buffer.from(rest.subarray(from)));
     if (!this.upload.isRead) upstream.abandon();
     else if (head!.keepAlive && from === rest.length) this.#context.pool.put(upstream);
     else this.#context.pool.end(upstream);
     this.#isAnswered = true;
     this.#leaveWhenOver(this.#tellServed(false));
-  }
-
-  #switch(upstream: Http1Upstream, early: Buffer): void {
-    this.isActive = false;
-    this.caller.switched(upstream, this.answer, early, (why) => {
-      this.refusal = why;
-      this.#tellServed(false);
-    });
   }
 
   #fail(refusal: Refusal): void {

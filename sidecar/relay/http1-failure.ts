@@ -28,6 +28,13 @@ export function refusalOfEnd(failure: Refusal | undefined, from: Upstream['kind'
   return new Refusal(RESET[from], failure?.detail ?? 'ended');
 }
 
+/** Of a call that node:http has made. */
+export function refusalOfCall(error: Error, from: Upstream['kind']): Refusal {
+  if (error instanceof Refusal) return refusalOfEnd(error, from);
+  const { code = error.message } = error as NodeJS.ErrnoException;
+  return new Refusal(code.startsWith('HPE_') ? MALFORMED[from] : RESET[from], { detail: code, cause: error });
+}
+
 export function malformedAnswer(detail: string, from: Upstream['kind']): Refusal {
   return new Refusal(MALFORMED[from], detail);
 }

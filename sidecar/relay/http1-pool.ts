@@ -6,7 +6,7 @@ import { Refusal } from '../../shared/errors/refusal.ts';
 import { Http1Upstream, type UpstreamKeeper } from './http1-upstream.ts';
 import type { IdleWatch, Watched } from './idle-watch.ts';
 import { Linger } from './linger.ts';
-import type { Upstream } from './upstream.ts';
+import type { Upstream, UpstreamConnection } from './upstream.ts';
 
 /** More free connections than this are not kept. Surplus ones end by the idle limit long before. */
 const MOST_FREE = 1024;
@@ -46,6 +46,11 @@ export class Http1Pool implements UpstreamKeeper, Watched {
     this.#all.add(upstream);
     if (this.#isClosed) connection.channel.abort(new Refusal('draining'));
     return upstream;
+  }
+
+  /** A connection that is used once, and not kept. @throws {Refusal} as `dial` */
+  connect(signal: AbortSignal): Promise<UpstreamConnection> {
+    return this.#upstream.dial(signal);
   }
 
   /** Takes one back whose answer has ended. */

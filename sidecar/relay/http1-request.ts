@@ -7,7 +7,7 @@ import type { RequestHead } from '../../shared/http1/head.ts';
 import { forwardedTarget } from './request-target.ts';
 
 /** What may be switched to. h2c would carry requests past every rule here. */
-const UPGRADE = 'websocket';
+export const UPGRADE = 'websocket';
 
 /** RFC 9110 §9.3: methods whose requests usually have no body. */
 const BODILESS: ReadonlySet<string> = new Set(['GET', 'HEAD', 'DELETE', 'OPTIONS', 'TRACE']);

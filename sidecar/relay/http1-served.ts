@@ -23,7 +23,7 @@ export function servedRequest(exchange: Http1Exchange, callerLeft: boolean, now:
 }
 
 /** A target without its query, bounded: it goes into a log. */
-function pathOf(target: string): string {
+export function pathOf(target: string): string {
   const end = target.indexOf('?');
   return (end < 0 ? target : target.slice(0, end)).slice(0, 512);
 }

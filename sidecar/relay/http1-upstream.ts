@@ -69,13 +69,6 @@ export class Http1Upstream implements ChannelReceiver, Carrier {
     if (this.channel.isPaused) this.channel.resume();
   }
 
-  /** Leaves the channel to another receiver, and its end to another carrier. */
-  handOver(carrier: Carrier): void {
-    this.#user = undefined;
-    this.#keeper.forget(this);
-    this.#registered?.carriedBy(carrier);
-  }
-
   onBytes(bytes: Buffer, more: boolean): void {
     if (this.#user) this.#user.onAnswerBytes(bytes, more);
     // An answer that nobody asked for would be taken for that of the next request.

@@ -176,6 +176,28 @@ describe('an exchange that is broken off', () => {
     expect(rig.destinations).to.have.length(1);
   });
 
+  it('by a caller that leaves while the destination of its upgrade is dialed, or asked, leaves nothing open', async () => {
+    const steps = { go: (): void => {} };
+    const dialed = new Promise<void>((resolve) => {
+      steps.go = resolve;
+    });
+    const rig = new MemoryRig({ dialing: () => dialed });
+    const upgrade = 'GET / HTTP/1.1\r\nHost: a\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n';
+    const early = rig.caller().recorder.send(upgrade);
+    const late = rig.caller().recorder.send(upgrade);
+    await until('both are dialed', () => rig.signals.length === 2);
+    early.channel.abort(BROKEN);
+    await until('dialing is given up', () => rig.signals[0]?.aborted);
+    steps.go();
+    const asked = await until('the other one is asked', () =>
+      rig.destinations.find(({ recorder }) => recorder.text.startsWith('GET')),
+    );
+    late.channel.abort(BROKEN);
+    await until('all is closed', () => rig.destinations.every(({ recorder }) => recorder.closed?.failure));
+    await until('both are told', () => rig.served.length === 2);
+    expect([asked.recorder.ended, rig.served.every(({ callerLeft }) => callerLeft)]).to.deep.equal([false, true]);
+  });
+
   it('by the end of the relay leaves nothing open', async () => {
     const rig = new MemoryRig();
     const callers = [rig.caller(), rig.caller()];

@@ -78,6 +78,27 @@ describe('HTTP over channels', () => {
       await until('all are answered', () => rig.served.length === 4);
       await until('all answers have come', () => caller.text.match(/204/g)?.length === 4);
     });
+
+    it(`carries what was switched to when bytes come ${way}`, async () => {
+      const rig = new MemoryRig({ channels });
+      const { recorder: caller } = rig.caller();
+      const head = 'GET / HTTP/1.1\r\nHost: a\r\nX-Request-Id: 1\r\n';
+      const asks = 'Upgrade: websocket\r\nConnection: Upgrade\r\n\r\n';
+      caller.send(`${head}${asks}early`);
+      const { recorder: destination } = await rig.destination(0);
+      await until('it is asked', () => destination.text.startsWith(`${head}${asks}`));
+      const switched = 'HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n';
+      destination.send(`${switched}A: \xe9\r\n\r\nfirst words`);
+      await until('they have come', () => caller.text === `${switched}A: \xe9\r\n\r\nfirst words`);
+      caller.send(' and late').channel.end();
+      await until('all has come', () => destination.text === `${head}${asks}early and late` && destination.ended);
+      destination.send(' last words').channel.end();
+      await until('both are closed', () => caller.closed && destination.closed);
+      expect(caller.text).to.match(/first words last words$/);
+      expect([caller.closed?.failure, destination.closed?.failure]).to.deep.equal([undefined, undefined]);
+      await until('it is told', () => rig.served.length === 1);
+      expect(rig.served[0]).to.include({ status: 101, refusal: '', callerLeft: false });
+    });
   }
 
   it('keeps a caller of HTTP/1.0 that asks for it, and tells it so', async () => {
