@@ -62,6 +62,11 @@ const SESSION_FAULTS: readonly Case[] = [
     code: PROTOCOL_ERROR,
   },
   {
+    what: '§6.1: padding as long as the payload',
+    bytes: [headers(1), frame(FRAME.DATA, FLAG.PADDED, 1, Buffer.from([3, 1, 2]))],
+    code: PROTOCOL_ERROR,
+  },
+  {
     what: '§6.1: a padded frame without its length',
     bytes: [headers(1), frame(FRAME.DATA, FLAG.PADDED, 1)],
     code: FRAME_SIZE_ERROR,

@@ -164,6 +164,16 @@ describe('answering requests', () => {
     expect(notes.requests).to.have.length(1);
   });
 
+  it('says its empty table again after the peer has changed the size of its own (RFC 7541 §4.2)', async () => {
+    const { peer, notes } = await acceptedStream();
+    peer.send(headers(3), settings({ HEADER_TABLE_SIZE: 100 }), headers(5), headers(7));
+    await until('the requests', () => notes.requests[3]);
+    for (const request of notes.requests) request.accept();
+    await until('the answers', () => peer.of(FRAME.HEADERS, 7)[0]);
+    const blocks = peer.of(FRAME.HEADERS).map(({ payload }) => payload.toString('hex'));
+    expect(blocks).to.deep.equal(['2088', '2088', '88', '88']);
+  });
+
   it('refuses streams beyond its limit unseen (§5.1.2)', async () => {
     const { peer, notes, session } = rawRig('server', { limits: { streams: 2 } });
     peer.greet();
@@ -222,6 +232,18 @@ describe('GOAWAY (RFC 9113 §6.8)', () => {
     expect(notes.requests).to.have.length(2);
     expect(notes.closes).to.deep.equal([undefined]);
     expect(notes.drainings).to.equal(1);
+  });
+
+  it('never tells a higher last stream than before, whatever was opened since', async () => {
+    const { peer, session, stream } = await acceptedStream({ clock: new FakeClock() });
+    const seen = Notes.on(stream);
+    session.drain();
+    const ping = await until('PING', () => peer.of(FRAME.PING)[0]);
+    peer.send(frame(FRAME.PING, FLAG.ACK, 0, ping.payload), headers(9), data(1, 'x'));
+    await until('bytes', () => seen.length || undefined);
+    session.cut(new Refusal('draining'));
+    await until('three', () => peer.of(FRAME.GOAWAY)[2]);
+    expect(peer.of(FRAME.GOAWAY).map(({ payload }) => payload.readUInt32BE(0))).to.deep.equal([MOST_31_BITS, 1, 1]);
   });
 
   it('of a server whose PING is not answered goes on after its time', async () => {
