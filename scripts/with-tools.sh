@@ -6,7 +6,7 @@ set -euo pipefail
 cd "$(dirname "$0")/.."
 
 # command=package
-TEST=(openssl=openssl curl=curl nginx=nginx-light promtool=prometheus kubectl=kubernetes-client ip=iproute2 setpriv=util-linux)
+TEST=(openssl=openssl curl=curl nginx=nginx-light promtool=prometheus kubectl=kubernetes-client ip=iproute2 setpriv=util-linux nghttp=nghttp2-client nghttpx=nghttp2-proxy)
 MORE=(haproxy=haproxy wrk=wrk h2load=nghttp2-client)
 
 case "${1:-}" in
@@ -69,7 +69,7 @@ rm -f "$log"
 
 # Under systemd the packages also enable their service for the next start: only those that we brought.
 if [ -d /run/systemd/system ]; then
-  for service in nginx prometheus haproxy; do
+  for service in nginx prometheus haproxy nghttpx; do
     [[ " ${packages[*]} " == *" $service"* ]] && systemctl disable --quiet "$service" 2>/dev/null || true
   done
 fi

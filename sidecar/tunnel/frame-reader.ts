@@ -168,7 +168,8 @@ export class FrameReader {
   }
 
   #beginData(): void {
-    checkShape(FRAME.DATA, this.#flags, this.#stream, this.#left);
+    // What can be wrong with its shape, asked at once: most frames are DATA.
+    if (this.#stream === 0 || this.#left === 0) checkShape(FRAME.DATA, this.#flags, this.#stream, this.#left);
     const isWanted = this.#sink.onDataHead(this.#stream, this.#flags, this.#left);
     if (!isWanted) return void this.#skipNext(this.#left);
     if (this.#left === 0) {
