@@ -8,6 +8,10 @@ import type { Channel, ChannelReceiver } from './channel.ts';
 
 export class ChannelDuplex extends Duplex implements ChannelReceiver {
   readonly channel: Channel;
+  /** What only sockets have, and streams are asked for all the same. */
+  readonly setTimeout = (): this => this;
+  readonly setNoDelay = (): this => this;
+  readonly setKeepAlive = (): this => this;
   #room: (() => void) | undefined;
 
   constructor(channel: Channel) {
@@ -32,7 +36,9 @@ export class ChannelDuplex extends Duplex implements ChannelReceiver {
   }
 
   onClose(failure: Refusal | undefined): void {
-    this.destroy(failure);
+    // In order: what has come may still have to be read.
+    if (failure || this.readableEnded) this.destroy(failure);
+    else this.once('end', () => this.destroy());
   }
 
   override _read(): void {
@@ -53,18 +59,5 @@ export class ChannelDuplex extends Duplex implements ChannelReceiver {
     if (!this.channel.isClosed)
       this.channel.abort(error instanceof Refusal ? error : new Refusal('connection_broken', 'given up'));
     done(error);
-  }
-
-  /** What only sockets have and streams are asked for all the same. */
-  setTimeout(): this {
-    return this;
-  }
-
-  setNoDelay(): this {
-    return this;
-  }
-
-  setKeepAlive(): this {
-    return this;
   }
 }

@@ -33,6 +33,7 @@ export class Http1Connection implements ChannelReceiver, Caller, Carrier, Watche
   readonly #exchange: Http1Exchange;
   /** What was sent ahead. */
   #held: Buffer | undefined;
+  #upgraded: Http1Upgrade | undefined;
   #isReadingHeld = false;
   /** Nothing more is taken from the caller. */
   #isOver = false;
@@ -127,6 +128,7 @@ export class Http1Connection implements ChannelReceiver, Caller, Carrier, Watche
 
   /** At once, whatever it carries. */
   breakOff(why: Refusal): void {
+    this.#upgraded?.cut(why);
     this.#channel.abort(why);
   }
 
@@ -237,7 +239,8 @@ export class Http1Connection implements ChannelReceiver, Caller, Carrier, Watche
       own: this.own,
       closed: () => this.#closed(this),
     };
-    new Http1Upgrade(this.#context, caller, head, target, Buffer.from(bytes.subarray(from))).begin();
+    this.#upgraded = new Http1Upgrade(this.#context, caller, head, target, Buffer.from(bytes.subarray(from)));
+    this.#upgraded.begin();
     return bytes.length;
   }
 

@@ -128,7 +128,7 @@ export class Http1Upgrade implements ProxiedRequest, Carrier, Watched {
   /** Its answer is an answer like any other, and the last one here. */
   onAnswer(answer: IncomingMessage): void {
     const { headLimits, pool } = this.#context;
-    answer.on('error', () => this.client.channel.abort(new Refusal('connection_broken', 'the answer broke off')));
+    answer.on('error', () => this.client.destroy(new Refusal('connection_broken', 'the answer broke off')));
     try {
       const head = checkedHead(answer, headLimits, this.#strip);
       this.#status = head.status;
@@ -173,7 +173,7 @@ export class Http1Upgrade implements ProxiedRequest, Carrier, Watched {
   }
 
   cut(why: Refusal): void {
-    if (this.#status === 0) return void this.#refuse(why, why.status);
+    if (this.#status === 0 && !this.client.destroyed) return void this.#refuse(why, why.status);
     this.#why ??= why;
     this.#abort(why);
   }
@@ -206,8 +206,8 @@ export class Http1Upgrade implements ProxiedRequest, Carrier, Watched {
   }
 
   #abort(why: Refusal): void {
-    this.client.channel.abort(why);
-    this.#stream?.channel.abort(why);
+    this.client.destroy(why);
+    this.#stream?.destroy(why);
   }
 
   /** At the error already, before http-proxy ends the other one in order: a broken stream must not look finished. */

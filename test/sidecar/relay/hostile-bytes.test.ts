@@ -117,7 +117,9 @@ describe('hostile bytes', () => {
         await Promise.all(texts.map((text) => endsAfter(rig.port, text)));
         forwarded += seen.length;
         for (const { rawHeaders } of seen) {
-          const identities = rawHeaders.filter((_part, at) => at % 2 === 1 && /client.cert/i.test(rawHeaders[at - 1]!));
+          const identities = rawHeaders.filter(
+            (_part, at) => at % 2 === 1 && /^x[-_]forwarded[-_]client[-_]cert$/i.test(rawHeaders[at - 1]!),
+          );
           expect(identities).to.deep.equal([PROVEN]);
         }
       }),
