@@ -5,37 +5,39 @@
 import { readVersion } from '../shared/cli/version.ts';
 import type { Clock, Randomness } from '../shared/clock/clock.ts';
 import type { PlainHttpServer } from '../shared/http/plain-http-server.ts';
-import type { Log } from '../shared/log/log.ts';
+import type { LogLevel, ProgramLog } from '../shared/log/log.ts';
 import { Exposition } from '../shared/metrics/exposition.ts';
+import type { Metric } from '../shared/metrics/metrics.ts';
 import type { ListenAddress } from '../shared/process/listen-address.ts';
 import { createAdminServer, createHealthServer, createMetricsServer } from './admin/operator-pages.ts';
+import { composeDataPlane } from './compose-data-plane.ts';
 import { composeIdentity, type IdentityParts } from './compose-identity.ts';
-import { boundOf, composeListeners, type ListenerSet } from './compose-listeners.ts';
 import { SIDECAR_SETTINGS, type SidecarSettings } from './config.ts';
-import { drain } from './lifecycle/drain.ts';
 import { openTogether } from './lifecycle/open-together.ts';
 import { identityCondition, listenersCondition, Readiness, trustCondition } from './lifecycle/readiness.ts';
+import type { Bound, DataPlane } from './listeners/data-plane.ts';
 import { IdentityMetrics } from './telemetry/identity-metrics.ts';
 
 export interface Surroundings {
   readonly clock: Clock;
   readonly randomness: Randomness;
-  readonly log: Log;
+  readonly log: ProgramLog;
 }
 
 export interface SidecarPorts {
   readonly admin: ListenAddress;
   readonly metrics: ListenAddress;
   readonly health: ListenAddress;
-  /** By the name of the listener. */
-  readonly inbound: Readonly<Record<string, ListenAddress>>;
-  readonly outbound: Readonly<Record<string, ListenAddress>>;
+  readonly inbound: Bound;
+  readonly outbound: Bound;
+  readonly tunnel?: ListenAddress;
 }
 
 export interface Sidecar {
   readonly ports: SidecarPorts;
   /** Asks for a new certificate with the token and under the roots that are in the files now. */
   reload(): void;
+  setLogLevel(level: LogLevel): void;
   /** Drains and ends. @returns false when connections had to be cut */
   stop(): Promise<boolean>;
 }
@@ -44,7 +46,7 @@ export interface Sidecar {
 interface Parts {
   readonly metrics: IdentityMetrics;
   readonly identity: IdentityParts;
-  readonly listeners: ListenerSet;
+  readonly plane: DataPlane;
   readonly readiness: Readiness;
 }
 
@@ -52,32 +54,29 @@ interface Parts {
 export async function startSidecar(settings: SidecarSettings, around: Surroundings): Promise<Sidecar> {
   await using opened = new AsyncDisposableStack();
   const parts = composeParts(settings, around);
-  const { identity, listeners, readiness } = parts;
+  const { identity, plane, readiness } = parts;
   const stopping = new AbortController();
   opened.defer(() => identity.source.close());
   opened.defer(() => stopping.abort());
   const announce = readinessAnnouncement(parts, around);
   // The way to citadel and back is the longest part of a start: ports are opened meanwhile.
   identity.start(stopping.signal);
-  opened.defer(() => listeners.close());
-  const [operator] = await openTogether([openOperatorPorts(settings, around, parts, opened), listeners.open()]);
-  const ports = { ...operator, inbound: boundOf(listeners.inbound), outbound: boundOf(listeners.outbound) };
+  opened.defer(() => plane.close());
+  const [operator, bound] = await openTogether([openOperatorPorts(settings, around, parts, opened), plane.open()]);
+  const ports = { ...operator, ...bound };
   around.log.info('started', { ...ports, trustDomain: settings.trustDomain });
   announce();
   const running = opened.move();
   return {
     ports,
     reload: () => identity.renewal.renewNow(),
+    setLogLevel(level) {
+      around.log.setLevel(level);
+      plane.setLogLevel(level);
+    },
     async stop() {
-      const { inbound, outbound, registry } = listeners;
-      const clean = await drain({
-        ...around,
-        readiness,
-        inbound,
-        outbound,
-        connections: registry,
-        seconds: settings.limits.drainSeconds,
-      });
+      readiness.drain();
+      const clean = await plane.drain(settings.limits.drainSeconds);
       await running.disposeAsync();
       return clean;
     },
@@ -88,13 +87,13 @@ function composeParts(settings: SidecarSettings, around: Surroundings): Parts {
   const metrics = new IdentityMetrics(readVersion());
   const identity = composeIdentity(settings, around, metrics);
   const { store, renewal } = identity;
-  const listeners = composeListeners(settings, around, { store, metrics });
+  const plane = composeDataPlane(settings, around, { store, counters: metrics });
   const readiness = new Readiness({
     identity: identityCondition(store, around.clock, () => renewal.state.lastFailure?.code),
     trust: trustCondition(store),
-    listeners: listenersCondition([...listeners.inbound, ...listeners.outbound]),
+    listeners: listenersCondition(plane),
   });
-  return { metrics, identity, listeners, readiness };
+  return { metrics, identity, plane, readiness };
 }
 
 /** Says once that traffic can flow, with the time since the process began: what a start is measured by. */
@@ -111,16 +110,19 @@ function readinessAnnouncement({ identity: { store }, readiness }: Parts, { log 
 async function openOperatorPorts(
   settings: SidecarSettings,
   { clock, log }: Surroundings,
-  { metrics, identity, listeners, readiness }: Parts,
+  { metrics, identity, plane, readiness }: Parts,
   opened: AsyncDisposableStack,
 ): Promise<Pick<SidecarPorts, 'admin' | 'metrics' | 'health'>> {
-  const beforeScrape = (): void => metrics.ready.set([], readiness.missing().length === 0 ? 1 : 0);
-  const exposition = new Exposition([...metrics.all(), ...listeners.metrics], { beforeScrape });
+  const beforeScrape = (): Promise<void> => {
+    metrics.ready.set([], readiness.missing().length === 0 ? 1 : 0);
+    return plane.refresh();
+  };
+  const exposition = new Exposition(each(metrics.all(), plane.metrics), { beforeScrape });
   // Loaded when somebody asks: most sidecars are never asked.
   const config = async (): Promise<string> =>
     (await import('../shared/config/print-settings.ts')).printSettings(SIDECAR_SETTINGS, settings);
   const servers = {
-    admin: createAdminServer({ ...identity, clock, connections: listeners.registry, config, log }),
+    admin: createAdminServer({ ...identity, clock, connections: () => plane.connections(), config, log }),
     metrics: createMetricsServer({ exposition, log }),
     health: createHealthServer({ readiness, log }),
   };
@@ -128,6 +130,12 @@ async function openOperatorPorts(
     openPort(servers[name], settings[name].listen, opened);
   const [admin, scraped, health] = await openTogether([open('admin'), open('metrics'), open('health')]);
   return { admin, metrics: scraped, health };
+}
+
+/** Where a metric is counted in several places, the one that knows all of them. */
+function each(own: readonly Metric[], merged: readonly Metric[]): Metric[] {
+  const names = new Set(merged.map(({ name }) => name));
+  return [...own.filter(({ name }) => !names.has(name)), ...merged];
 }
 
 function openPort(server: PlainHttpServer, address: string, opened: AsyncDisposableStack): Promise<ListenAddress> {

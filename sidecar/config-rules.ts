@@ -17,6 +17,8 @@ const WILDCARDS: ReadonlySet<string> = new Set(['0.0.0.0', '::']);
 export const checkSettings: CrossCheck<SidecarSettings> = (settings, findings) => {
   for (const key of LISTS) checkNames(key, settings, findings);
   checkPorts(portsOf(settings, findings), findings);
+  checkPeers(settings, findings);
+  checkApps(settings, findings);
   if (LISTS.every((key) => !findings.isWrong([key]) && settings[key].length === 0)) {
     findings.report(['inbound'], 'has no listener, and outbound has none either: this sidecar would carry nothing');
   }
@@ -34,6 +36,32 @@ function checkNames(key: ListKey, settings: SidecarSettings, { isWrong, report }
   }
 }
 
+function checkPeers(settings: SidecarSettings, { isWrong, report }: Findings): void {
+  for (const at of placesIn('outbound', settings, isWrong)) {
+    const path = ['outbound', at, 'peers'];
+    if (isWrong(path) || isWrong(['outbound', at, 'transport'])) continue;
+    const { peers, transport } = settings.outbound[at]!;
+    const plain = transport === 'unsafePlaintext';
+    if (peers.length === 0 && !plain) report(path, 'is empty: at least one SPIFFE ID must be expected there');
+    if (peers.length > 0 && plain) report(path, 'cannot be checked with `transport: unsafePlaintext`');
+  }
+}
+
+/** A tunnel names an app by its port alone. */
+function checkApps(settings: SidecarSettings, { isWrong, report }: Findings): void {
+  const taken = new Set<number>();
+  for (const at of placesIn('inbound', settings, isWrong)) {
+    const path = ['inbound', at, 'app'];
+    if (isWrong(path)) continue;
+    const { listen, unsafePlaintext, app } = settings.inbound[at]!;
+    const port = parseListenAddress(app)?.port;
+    if (port !== undefined && taken.has(port))
+      report(path, 'has the port of another app: tunnels could not tell them apart');
+    if (port !== undefined) taken.add(port);
+    if (unsafePlaintext && listen === undefined) report(['inbound', at, 'unsafePlaintext'], 'needs `listen`');
+  }
+}
+
 function checkPorts(ports: readonly Port[], { report }: Findings): void {
   for (const [at, port] of ports.entries()) {
     const rival = ports.slice(0, at).find((other) => collide(port.text, other.text));
@@ -45,9 +73,10 @@ function portsOf(settings: SidecarSettings, { isWrong }: Findings): Port[] {
   const listed = LISTS.flatMap((key) =>
     placesIn(key, settings, isWrong)
       .filter((at) => !isWrong([key, at, 'listen']))
-      .map((at) => ({ path: [key, at, 'listen'], text: settings[key][at]!.listen })),
+      .map((at) => ({ path: [key, at, 'listen'], text: settings[key][at]!.listen ?? '' }))
+      .filter(({ text }) => text !== ''),
   );
-  const single = (['admin', 'metrics', 'health'] as const)
+  const single = (['tunnel', 'admin', 'metrics', 'health'] as const)
     .filter((key) => !isWrong([key, 'listen']))
     .map((key) => ({ path: [key, 'listen'], text: settings[key].listen }));
   return [...listed, ...single];

@@ -4,28 +4,12 @@
  */
 import { z } from 'zod';
 import { withCrossCheck } from '../shared/config/cross-checks.ts';
-import { address, choice, logFormat, logLevel, text, trustDomain, whole } from '../shared/config/fields.ts';
+import { choice, logFormat, logLevel, text, trustDomain, whole } from '../shared/config/fields.ts';
 import type { SettingsSpec } from '../shared/config/settings.ts';
-import { parseSpiffeId, SpiffeIdError } from '../shared/spiffe/spiffe-id.ts';
-import { isLoopbackAddress } from './admin/loopback.ts';
+import { balance, inbound, loopback, outbound, peerAddress, tunnel } from './config-listeners.ts';
 import { checkSettings } from './config-rules.ts';
 
 const label = (description: string) => z.string().min(1).max(253).optional().meta({ description });
-const peerAddress = (description: string) => address(description, '0.0.0.0:15006');
-const loopback = (description: string, why: string) =>
-  z
-    .string()
-    .refine(isLoopbackAddress, `expected an address on loopback, for example 127.0.0.1:8080: ${why}`)
-    .meta({ description });
-
-const listenerName = z
-  .string()
-  .regex(
-    /^[a-z0-9]([a-z0-9.-]{0,61}[a-z0-9])?$/,
-    'expected a short name of lower-case letters, digits, dots and dashes',
-  );
-const protocol = choice(['http', 'tcp'], 'http', 'http reads requests (HTTP/1.1); tcp carries bytes.');
-
 const citadel = z.strictObject({
   url: z
     .string()
@@ -44,29 +28,16 @@ const workload = z.strictObject({
   version: label('Value of the `version` label of metrics.'),
 });
 
-const inbound = z.strictObject({
-  name: listenerName.default('app').meta({ description: 'Name of the listener in logs and metrics.' }),
-  listen: peerAddress('Address that peers connect to, with mutual TLS.'),
-  protocol,
-  app: loopback('Where the app listens.', 'what goes to the app is plaintext'),
-});
-
-const outbound = z.strictObject({
-  name: listenerName.meta({ description: 'Name of the listener in logs and metrics.' }),
-  listen: loopback('Address that the app connects to.', 'whoever reaches it speaks with the identity of this workload'),
-  protocol,
-  to: peerAddress('Where the connection goes, with mutual TLS.'),
-  peers: z
-    .array(z.string().refine(isWorkloadId, 'expected a SPIFFE ID such as spiffe://cluster.local/ns/shop/sa/orders'))
-    .min(1)
-    .max(64)
-    .meta({ description: 'SPIFFE IDs that may answer there, at least one. Whoever else answers is refused.' }),
-});
-
 const limits = z.strictObject({
   connections: whole(1, 1_000_000, 10_000, 'Most open connections per listener.'),
   handshakeSeconds: whole(1, 120, 5, 'How long a TLS handshake may take, seconds.'),
   connectSeconds: whole(1, 120, 5, 'How long connecting may take, to peers and to the app, seconds.'),
+  detectMs: whole(
+    10,
+    60_000,
+    1000,
+    'How long `protocol: auto` waits for the first bytes before it carries the connection as tcp, milliseconds.',
+  ),
   headerSeconds: whole(1, 300, 10, 'How long an HTTP header may take to arrive, seconds.'),
   headerBytes: whole(1024, 1_048_576, 16_384, 'Largest HTTP header, bytes.'),
   headerCount: whole(10, 2000, 100, 'Most fields in an HTTP header.'),
@@ -117,12 +88,20 @@ const single = z.strictObject({
     .max(2_592_000)
     .optional()
     .meta({ description: 'Lifetime to ask for, seconds. Default: what citadel gives.' }),
-  inbound: z.array(inbound).max(64).default([]).meta({ description: 'Ports for peers: name, listen, protocol, app.' }),
+  inbound: z.array(inbound).max(64).default([]).meta({ description: 'Apps that peers reach.' }),
   outbound: z
     .array(outbound)
     .max(256)
     .default([])
-    .meta({ description: 'Ports for the app: name, listen, protocol, to, peers.' }),
+    .meta({ description: 'Ports for the app, each with its destination.' }),
+  workers: whole(
+    1,
+    64,
+    1,
+    'Threads that carry traffic. More than one pays when one core is not enough; they share ports, identity and metrics.',
+  ),
+  tunnel: tunnel.prefault({}),
+  balance: balance.prefault({}),
   admin: z
     .strictObject({
       listen: loopback(
@@ -152,13 +131,4 @@ function isOrigin(value: string): boolean {
   if (!URL.canParse(value)) return false;
   const { protocol: scheme, origin, href, username, password } = new URL(value);
   return scheme === 'https:' && username === '' && password === '' && href === `${origin}/`;
-}
-
-function isWorkloadId(value: string): boolean {
-  try {
-    return parseSpiffeId(value).path !== '';
-  } catch (error) {
-    if (error instanceof SpiffeIdError) return false;
-    throw error;
-  }
 }

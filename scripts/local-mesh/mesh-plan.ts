@@ -5,14 +5,25 @@
 import { join } from 'node:path';
 import { stringify } from 'yaml';
 
+/** A listener to somebody who is no service of the mesh: no tunnel leads there unless it is said. */
+export interface OutboundWish {
+  readonly name: string;
+  readonly to: string;
+  readonly peers: readonly string[];
+  readonly transport?: 'tunnel' | 'mtls';
+  readonly tunnelPort?: number;
+}
+
 export interface ServiceWish {
   readonly name: string;
   /** The service it calls, through an outbound listener of its sidecar. */
   readonly next?: string;
   /** `tcp` relays bytes; `http` (default) reads requests. */
-  readonly protocol?: 'http' | 'tcp';
+  readonly protocol?: 'http' | 'h2' | 'tcp' | 'auto';
+  /** How it reaches `next`: `tunnel` (default) or a TLS connection for each (`mtls`). */
+  readonly transport?: 'tunnel' | 'mtls';
   /** More outbound listeners: where they lead and whom they expect there. */
-  readonly outbound?: readonly { readonly name: string; readonly to: string; readonly peers: readonly string[] }[];
+  readonly outbound?: readonly OutboundWish[];
   /** Merged into the sidecar's settings, for tests of one setting. */
   readonly settings?: Readonly<Record<string, unknown>>;
   /** No app process: the test is the app, on this port. */
@@ -43,6 +54,7 @@ export interface ServicePlan {
   readonly ports: {
     readonly app: number;
     readonly inbound: number;
+    readonly tunnel: number;
     readonly admin: number;
     readonly metrics: number;
     readonly health: number;
@@ -83,9 +95,11 @@ export function planMesh(wish: MeshWish): MeshPlan {
   const issuerUrl = `http://127.0.0.1:${issuerPort}`;
   const rootFile = join(directory, 'authority', 'root-cert.pem');
   const idOf = (name: string): string => `spiffe://${trustDomain}/ns/${namespace}/sa/${name}`;
-  const inbound = new Map(wish.services.map((service) => [service.name, port()]));
+  const gates = new Map(
+    wish.services.map(({ name, appPort }) => [name, { inbound: port(), tunnel: port(), app: appPort ?? port() }]),
+  );
   const services = wish.services.map((service) =>
-    planService(service, { wish, port, inbound, idOf, citadelPort, rootFile }),
+    planService(service, { wish, port, gates, idOf, citadelPort, rootFile }),
   );
   return {
     directory,
@@ -106,31 +120,41 @@ export function asYaml(settings: object): string {
   return stringify(settings);
 }
 
+interface GatePorts {
+  readonly inbound: number;
+  readonly tunnel: number;
+  readonly app: number;
+}
+
 function planService(
   service: ServiceWish,
   around: {
     wish: MeshWish;
     port(): number;
-    inbound: ReadonlyMap<string, number>;
+    gates: ReadonlyMap<string, GatePorts>;
     idOf(name: string): string;
     citadelPort: number;
     rootFile: string;
   },
 ): ServicePlan {
-  const { wish, port, inbound, idOf } = around;
+  const { wish, port, gates, idOf } = around;
   const ports = {
-    app: service.appPort ?? port(),
-    inbound: inbound.get(service.name)!,
+    ...gates.get(service.name)!,
     admin: port(),
     metrics: port(),
     health: port(),
   };
   const protocol = service.protocol ?? 'http';
-  const targets = [...(service.outbound ?? [])];
+  const targets: OutboundWish[] = (service.outbound ?? []).map((one) => ({ transport: 'mtls', ...one }));
   if (service.next !== undefined) {
-    targets.unshift({ name: service.next, to: `127.0.0.1:${inbound.get(service.next)}`, peers: [idOf(service.next)] });
+    const { app, tunnel, inbound } = gates.get(service.next)!;
+    const way =
+      service.transport === 'mtls'
+        ? ({ to: `127.0.0.1:${inbound}`, transport: 'mtls' } as const)
+        : ({ to: `127.0.0.1:${app}`, transport: 'tunnel', tunnelPort: tunnel } as const);
+    targets.unshift({ name: service.next, peers: [idOf(service.next)], ...way });
   }
-  const outbound = targets.map(({ name, to, peers }) => ({ name, listen: `127.0.0.1:${port()}`, protocol, to, peers }));
+  const outbound = targets.map((target) => ({ listen: `127.0.0.1:${port()}`, protocol, ...target }));
   const tokenFile = join(wish.directory, 'tokens', service.name, 'token');
   return {
     name: service.name,
@@ -147,6 +171,7 @@ function planService(
       workload: { name: service.name, namespace: wish.namespace },
       inbound: [{ name: 'app', listen: `127.0.0.1:${ports.inbound}`, protocol, app: `127.0.0.1:${ports.app}` }],
       outbound,
+      tunnel: { listen: `127.0.0.1:${ports.tunnel}` },
       admin: { listen: `127.0.0.1:${ports.admin}` },
       metrics: { listen: `127.0.0.1:${ports.metrics}` },
       health: { listen: `127.0.0.1:${ports.health}` },

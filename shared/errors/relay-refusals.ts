@@ -62,6 +62,16 @@ export const RELAY_REFUSALS = {
     message: 'The destination answered something that is not a valid HTTP answer.',
     help: 'Look at what answers at `to` of the outbound listener. If it is not HTTP, set `protocol: tcp`.',
   },
+  protocol_unknown: {
+    status: 400,
+    message: 'The first bytes do not show which protocol the connection speaks.',
+    help: 'With `protocol: auto` a caller must send enough to be understood in time. Declare the protocol of the listener if it speaks one letter at a time.',
+  },
+  worker_failed: {
+    status: 503,
+    message: 'A thread of the sidecar has failed.',
+    help: 'Its connections are gone and the process ends; the line before says why. Please report it.',
+  },
   app_unreachable: {
     status: 503,
     message: 'The app behind this sidecar does not accept connections.',

@@ -7,6 +7,21 @@ export const TUNNEL_REFUSALS = {
     message: 'The sidecar at the other end refused the connection.',
     help: 'The log has the status it answered: 401 by its policy, 503 when its app does not accept connections, 400 for a wrong address.',
   },
+  tunnel_unsupported: {
+    status: 502,
+    message: 'The other side speaks no tunnels.',
+    help: 'It did not agree on HTTP/2 in the handshake. If it is no sidecar, set `transport: mtls` on the outbound listener.',
+  },
+  tunnel_target_invalid: {
+    status: 400,
+    message: 'The tunnel was asked for an address that is not this sidecar.',
+    help: 'Peers must name the app by `host:port`; an IP address must be the one they connected to. See `to` of their outbound listener.',
+  },
+  tunnel_target_unknown: {
+    status: 404,
+    message: 'No app of this sidecar has the port that the tunnel was asked for.',
+    help: 'The port in `to` of the outbound listener must be the port of an inbound `app` here.',
+  },
   tunnel_unprocessed: {
     status: 503,
     message: 'The sidecar at the other end did not look at the connection.',

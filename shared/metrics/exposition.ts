@@ -6,7 +6,7 @@ import type { Metric } from './metrics.ts';
 
 export interface ExpositionOptions {
   /** Called before every scrape: the place to set gauges that are derived (ages, sizes). */
-  readonly beforeScrape?: () => void;
+  readonly beforeScrape?: () => void | Promise<void>;
 }
 
 export interface Page {
@@ -16,7 +16,7 @@ export interface Page {
 
 export class Exposition {
   readonly #metrics: readonly Metric[];
-  readonly #beforeScrape: () => void;
+  readonly #beforeScrape: () => void | Promise<void>;
   #registry: Promise<import('prom-client').Registry> | undefined;
 
   constructor(metrics: readonly Metric[], { beforeScrape = () => {} }: ExpositionOptions = {}) {
@@ -27,7 +27,7 @@ export class Exposition {
   async page(): Promise<Page> {
     this.#registry ??= buildRegistry(this.#metrics);
     const registry = await this.#registry;
-    this.#beforeScrape();
+    await this.#beforeScrape();
     return { contentType: registry.contentType, body: await registry.metrics() };
   }
 }

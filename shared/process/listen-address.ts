@@ -15,8 +15,12 @@ export function parseListenAddress(text: string): ListenAddress | undefined {
   return { host: match[1] ?? (match[2] || '::'), port };
 }
 
-/** @returns the address in use, its port real where 0 was asked for. @throws {Refusal} address_* */
-export function listen(server: Server, text: string): Promise<ListenAddress> {
+/**
+ * @param reusePort several may listen there (SO_REUSEPORT), and connections are dealt out among them
+ * @returns the address in use, its port real where 0 was asked for
+ * @throws {Refusal} address_*
+ */
+export function listen(server: Server, text: string, { reusePort = false } = {}): Promise<ListenAddress> {
   const address = parseListenAddress(text);
   if (!address) throw new Refusal('address_unusable', `\`${text}\` is not host:port`);
   return new Promise((resolve, reject) => {
@@ -25,7 +29,7 @@ export function listen(server: Server, text: string): Promise<ListenAddress> {
       reject(new Refusal(code, { detail: `${text} (${error.code ?? error.message})`, cause: error }));
     };
     server.once('error', fail);
-    server.listen({ host: address.host, port: address.port, backlog: 4096 }, () => {
+    server.listen({ host: address.host, port: address.port, backlog: 4096, reusePort }, () => {
       server.off('error', fail);
       const bound = server.address();
       resolve({ host: address.host, port: typeof bound === 'object' && bound ? bound.port : address.port });

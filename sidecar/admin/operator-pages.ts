@@ -12,7 +12,7 @@ const MOST_SHOWN = 1_000;
 export interface AdminParts extends IdentityPageParts {
   /** The configuration in effect as YAML, secrets removed. */
   config(): string | Promise<string>;
-  readonly connections: { list(): readonly object[] };
+  readonly connections: () => Promise<readonly object[]>;
   readonly log: Log;
 }
 
@@ -26,7 +26,7 @@ export function createAdminServer(parts: AdminParts): PlainHttpServer {
     pages: {
       '/identity': () => identityPage(parts),
       '/config': async () => textPage(200, await config()),
-      '/connections': () => connectionsPage(connections.list()),
+      '/connections': async () => connectionsPage(await connections()),
     },
   });
 }

@@ -18,7 +18,7 @@ export interface EndpointSetOptions<T> {
   /** Makes what leads to a new endpoint. */
   readonly wayTo: (address: Address) => T;
   /** The endpoint has left and nothing is in progress there any more. */
-  readonly left: (way: T) => void;
+  readonly left: (way: T, address: Address) => void;
   readonly ejected: (address: Address) => void;
 }
 
@@ -102,6 +102,6 @@ export class EndpointSet<T> {
   }
 
   #leaveWhenIdle(endpoint: Endpoint<T>): void {
-    if (endpoint.active === 0 && this.#leaving.delete(endpoint)) this.#options.left(endpoint.way);
+    if (endpoint.active === 0 && this.#leaving.delete(endpoint)) this.#options.left(endpoint.way, endpoint.address);
   }
 }

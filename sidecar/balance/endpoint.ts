@@ -5,6 +5,8 @@ import { afterFailure, afterSuccess, isOut, type OutlierRecord, type OutlierRule
 export interface Address {
   readonly host: string;
   readonly port: number;
+  /** The name that led to it, if there was one. */
+  readonly name?: string;
 }
 
 export class Endpoint<T> {
@@ -39,6 +41,6 @@ export class Endpoint<T> {
   }
 }
 
-export function addressKey({ host, port }: Address): string {
-  return `${host}|${port}`;
+export function addressKey({ host, port, name = '' }: Address): string {
+  return `${host}|${port}|${name}`;
 }

@@ -63,7 +63,9 @@ export class Resolver {
 
   #tell(): void {
     const all = this.#targets.flatMap(({ host, port }) =>
-      (isIP(host) ? [host] : (this.#known.get(host) ?? [])).map((address) => ({ host: address, port })),
+      isIP(host)
+        ? [{ host, port }]
+        : (this.#known.get(host) ?? []).map((address) => ({ host: address, port, name: host })),
     );
     const unique = new Map(all.map((address) => [addressKey(address), address]));
     this.#options.onAddresses([...unique.values()].slice(0, MOST_ADDRESSES));

@@ -12,6 +12,7 @@ const COMMANDS: readonly Command[] = [
         value: 'FILE',
         help: 'Configuration in YAML. Default: built-in values and the environment.',
       },
+      { name: 'workers', value: 'N', help: 'Threads that carry traffic. Default: `workers` of the configuration.' },
       { name: 'print-config', help: 'Print the configuration in effect, secrets removed, and exit.' },
     ],
     notes: [

@@ -13,8 +13,11 @@ import { releaseMemoryAfterStart } from '../lifecycle/release-memory.ts';
 
 export const run: Runner = async ({ flags, terminal }) => {
   const file = flags.text('config');
+  const workers = flags.text('workers');
+  // The flag is the variable by another name: one way of checking, one message when it is wrong.
+  const environment = workers === undefined ? process.env : { ...process.env, SIDECAR__WORKERS: workers };
   const read = (): SidecarSettings =>
-    loadSettings(SIDECAR_SETTINGS, { ...(file === undefined ? {} : { file }), environment: process.env });
+    loadSettings(SIDECAR_SETTINGS, { ...(file === undefined ? {} : { file }), environment });
   const settings = read();
   if (flags.has('print-config')) {
     const { printSettings } = await import('../../shared/config/print-settings.ts');
@@ -41,7 +44,7 @@ function reload(read: () => SidecarSettings, sidecar: Sidecar | undefined, log: 
   sidecar?.reload();
   try {
     const { level } = read().log;
-    log.setLevel(level);
+    sidecar?.setLogLevel(level);
     log.info('reloaded', { logLevel: level });
   } catch (error) {
     const { code, detail } = asRefusal(error, 'internal_failure');

@@ -11,7 +11,7 @@ import type { TrustBundle } from '../../shared/spiffe/trust-bundle.ts';
 import { encodePem } from '../../shared/x509/pem.ts';
 import { anchorsOf, type TrustAnchors } from '../../shared/x509/trust-anchors.ts';
 import { type VerifiedSvid, verifySvid } from '../../shared/x509/verify-svid.ts';
-import type { Candidate, Identity, Trust } from './identity.ts';
+import type { Candidate, Identity, PublishedIdentity, Trust } from './identity.ts';
 
 export interface IdentityStoreOptions {
   /** The own trust domain: an identity or a bundle of another one is refused. */
@@ -20,7 +20,7 @@ export interface IdentityStoreOptions {
   readonly log: Log;
 }
 
-export class IdentityStore {
+export class IdentityStore implements PublishedIdentity {
   readonly #options: IdentityStoreOptions;
   readonly #listeners = new Set<() => void>();
   #identity: Identity | undefined;

@@ -38,6 +38,14 @@ export interface Trust {
   readonly sequence: number | undefined;
 }
 
+/** The present identity and trust, for whoever uses them. */
+export interface PublishedIdentity {
+  readonly identity: Identity | undefined;
+  readonly trust: Trust | undefined;
+  /** @param fn called after every change. @returns how to stop that */
+  onChange(fn: () => void): () => void;
+}
+
 /** Key and chain as an authority answered them: nothing of it has been verified yet. */
 export interface Candidate {
   /** DER, leaf first. */

@@ -1,5 +1,5 @@
 /**
- * The orderly end: not ready any more, then the ways in are closed and what came through them finishes, then the
+ * The orderly end of the data plane: the ways in are closed and what came through them finishes, then the
  * ways out, because a request in progress may still need one. What is left when the time is over is cut.
  * It ends no process and closes no port of our own (health, metrics, admin): they answer until the end.
  */
@@ -21,7 +21,6 @@ export interface OpenConnections {
 }
 
 export interface DrainOptions {
-  readonly readiness: { drain(): void };
   readonly inbound: readonly Gate[];
   readonly outbound: readonly Gate[];
   readonly connections: OpenConnections;
@@ -34,18 +33,9 @@ export interface DrainOptions {
 const LOOK_MS = 50;
 
 /** @returns false when connections had to be cut */
-export async function drain({
-  readiness,
-  inbound,
-  outbound,
-  connections,
-  seconds,
-  clock,
-  log,
-}: DrainOptions): Promise<boolean> {
+export async function drain({ inbound, outbound, connections, seconds, clock, log }: DrainOptions): Promise<boolean> {
   const over = clock.monotonic() + seconds * 1000;
   const leftMs = (): number => over - clock.monotonic();
-  readiness.drain();
   for (const gate of inbound) gate.drain();
   log.info('draining', { seconds, connections: connections.list().length });
   while (leftMs() > 0 && connections.list().some(({ direction }) => direction === 'inbound'))

@@ -60,18 +60,10 @@ export function trustCondition(store: IdentityView): Condition {
     store.trust && store.trust.caPem.length === 0 ? 'the trust bundle is empty: no peer is trusted' : undefined;
 }
 
-/** What readiness needs to know of a listener. */
-export interface OpenableListener {
-  readonly name: string;
-  readonly direction: string;
-  readonly bound: object | undefined;
-}
-
-export function listenersCondition(listeners: readonly OpenableListener[]): Condition {
+/** @param plane tells which of its ports are not open */
+export function listenersCondition(plane: { closedPorts(): readonly string[] }): Condition {
   return () => {
-    const closed = listeners
-      .filter(({ bound }) => bound === undefined)
-      .map(({ direction, name }) => `${direction} ${name}`);
+    const closed = plane.closedPorts();
     return closed.length === 0 ? undefined : `not open: ${closed.join(', ')}`;
   };
 }

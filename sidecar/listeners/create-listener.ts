@@ -4,35 +4,38 @@
  */
 import type net from 'node:net';
 import type { Log } from '../../shared/log/log.ts';
+import type { Destination } from '../relay/destination.ts';
 import type { Direction, Relay, RelayProtocol } from '../relay/relay.ts';
-import type { Upstream } from '../relay/upstream.ts';
 import type { ServiceLabels } from '../telemetry/istio-labels.ts';
 import { withThinnedRefusals } from '../telemetry/refusal-lines.ts';
 import { Listener } from './listener.ts';
 import { accessLogOf, type ListenerParts } from './listener-parts.ts';
 import { createRelay } from './relays.ts';
 
-export interface ListenerPlan {
+export interface RelayPlan {
   readonly direction: Direction;
   readonly name: string;
-  /** `host:port` */
-  readonly listen: string;
   readonly protocol: RelayProtocol;
-  readonly upstream: Upstream;
+  readonly destination: Destination;
   /** The service that is called, for metrics. */
   readonly service: ServiceLabels;
-  /** The server in front of the relay, not listening yet. */
-  serve(relay: Relay, log: Log): net.Server;
 }
 
-/** Not open yet. */
-export function createListener(plan: ListenerPlan, parts: ListenerParts): Listener {
-  const { direction, name, listen: address, protocol, upstream, service } = plan;
-  const { registry, clock, randomness, limits, workload, traffic, refused } = parts;
-  const log = withThinnedRefusals(parts.log.child({ direction, listener: name }), clock);
+export interface WiredRelay {
+  readonly relay: Relay;
+  /** Carries direction and listener; floods of refusals are thinned out. */
+  readonly log: Log;
+}
+
+export function wireRelay(
+  { direction, name, protocol, destination, service }: RelayPlan,
+  parts: ListenerParts,
+): WiredRelay {
+  const { clock, randomness, limits, workload, traffic, refused, callsLost } = parts;
+  const log = listenerLog(direction, name, parts);
   const relay = createRelay({
     protocol,
-    upstream,
+    destination,
     limits,
     clock,
     randomness,
@@ -40,9 +43,34 @@ export function createListener(plan: ListenerPlan, parts: ListenerParts): Listen
     traffic: traffic.at({ reporter: direction === 'inbound' ? 'destination' : 'source', workload, service }),
     accessLog: accessLogOf(parts.accessLog, log),
     refused,
+    callsLost,
   });
-  const server = plan.serve(relay, log);
+  return { relay, log };
+}
+
+export interface PortPlan {
+  readonly direction: Direction;
+  readonly name: string;
+  /** `host:port` */
+  readonly listen: string;
+  /** In front of the relay, not listening yet. */
+  readonly server: net.Server;
+  readonly relay: Pick<Relay, 'drain' | 'close'>;
+  readonly log: Log;
+  /** What is better done before the first connection comes. */
+  readonly prepare?: () => Promise<void>;
+}
+
+/** Not open yet. */
+export function createListener(
+  { listen: address, ...plan }: PortPlan,
+  { registry, limits, refused, sharesPorts, clock }: ListenerParts,
+): Listener {
   const { connections: mostConnections } = limits;
   const { files } = registry;
-  return new Listener({ name, direction, address, server, relay, mostConnections, files, log, refused });
+  return new Listener({ ...plan, address, mostConnections, files, refused, sharesPorts, clock });
+}
+
+export function listenerLog(direction: Direction, name: string, { log, clock }: ListenerParts): Log {
+  return withThinnedRefusals(log.child({ direction, listener: name }), clock);
 }

@@ -1,59 +1,81 @@
 /**
- * The gate towards the app: mutual TLS on the outside, plaintext on loopback inside. Whoever gets through has
- * proved an SVID of a trusted trust domain; whether it may call is policy, which is not decided here.
+ * The gate towards one app: plaintext on loopback inside, and outside mutual TLS, through the tunnels of all apps or
+ * on a port of its own for peers that know no tunnels. Whoever gets through has proved an SVID of a trusted trust
+ * domain; whether it may call is policy, which is not decided here.
  */
 import { Refusal } from '../../shared/errors/refusal.ts';
 import { parseListenAddress } from '../../shared/process/listen-address.ts';
 import { SocketChannel } from '../channel/socket-channel.ts';
 import { AppUpstream } from '../relay/app-upstream.ts';
+import { onlyUpstream } from '../relay/destination.ts';
 import type { RelayProtocol } from '../relay/relay.ts';
 import { ownService } from '../telemetry/istio-labels.ts';
 import { createMtlsServer } from '../tls/mtls-server.ts';
-import { createListener } from './create-listener.ts';
+import { createListener, type WiredRelay, wireRelay } from './create-listener.ts';
 import type { Listener } from './listener.ts';
 import type { ListenerParts } from './listener-parts.ts';
+import { orPlaintext } from './plaintext-gate.ts';
+import type { TunnelledApp } from './tunnel-gate.ts';
 
 export interface InboundSettings {
   readonly name: string;
-  /** `host:port` */
-  readonly listen: string;
+  /** `host:port`; without it only tunnels lead to the app. */
+  readonly listen?: string | undefined;
   readonly protocol: RelayProtocol;
   /** `host:port` of the app. */
   readonly app: string;
+  /** Whether `listen` takes connections without TLS too. */
+  readonly unsafePlaintext: boolean;
+}
+
+export interface InboundApp extends TunnelledApp {
+  /** The port for peers without tunnels. */
+  readonly listener: Listener | undefined;
 }
 
 /** Not open yet. @throws {Refusal} address_unusable */
-export function createInboundListener(settings: InboundSettings, parts: ListenerParts): Listener {
-  const direction = 'inbound';
-  const { name, protocol, app } = settings;
-  const { store, registry, clock, limits, workload, refused, handshakeEnded } = parts;
+export function createInboundApp(settings: InboundSettings, parts: ListenerParts): InboundApp {
+  const { name, listen, protocol, app } = settings;
+  const { clock, randomness, limits, workload } = parts;
   const address = parseListenAddress(app);
   if (!address) throw new Refusal('address_unusable', `inbound listener ${name}: app \`${app}\` is not host:port`);
   const upstream = new AppUpstream({ ...address, clock, connectSeconds: limits.connectSeconds });
-  const facts = { direction, listener: name, protocol, leg: 'mtls', role: 'accepted' } as const;
-  return createListener(
-    {
-      ...settings,
-      direction,
-      upstream,
-      service: ownService(workload),
-      serve: (relay, log) =>
-        createMtlsServer({
-          store,
-          clock,
-          handshakeSeconds: limits.handshakeSeconds,
-          onPeer(socket, peer, own) {
-            handshakeEnded(direction, 'ok');
-            const connection = registry.register({ ...facts, socket, peer, own });
-            relay.accept({ channel: new SocketChannel(socket), peer, own, connection });
-          },
-          onRefused(refusal, remoteAddress) {
-            handshakeEnded(direction, refusal.code);
-            refused(refusal);
-            log.warn('peer_refused', { code: refusal.code, reason: refusal.detail, remoteAddress });
-          },
-        }),
+  const destination = onlyUpstream(upstream, clock, randomness);
+  const plan = { direction: 'inbound', name, protocol, destination, service: ownService(workload) } as const;
+  const wired = wireRelay(plan, parts);
+  const listener = listen === undefined ? undefined : createPort({ ...settings, listen }, wired, parts);
+  return { port: address.port, upstream, relay: wired.relay, listener };
+}
+
+function createPort(
+  { name, listen, protocol, unsafePlaintext }: InboundSettings & { readonly listen: string },
+  { relay, log }: WiredRelay,
+  parts: ListenerParts,
+): Listener {
+  const { store, registry, clock, limits, refused, handshakeEnded } = parts;
+  const direction = 'inbound';
+  const facts = { direction, listener: name, protocol, role: 'accepted' } as const;
+  const mtls = createMtlsServer({
+    store,
+    clock,
+    handshakeSeconds: limits.handshakeSeconds,
+    onPeer(socket, peer, own) {
+      handshakeEnded(direction, 'ok');
+      const connection = registry.register({ ...facts, leg: 'mtls', socket, peer, own });
+      relay.accept({ channel: new SocketChannel(socket), peer, own, connection });
     },
-    parts,
-  );
+    onRefused(refusal, remoteAddress) {
+      handshakeEnded(direction, refusal.code);
+      refused(refusal);
+      log.warn('peer_refused', { code: refusal.code, detail: refusal.detail, remoteAddress });
+    },
+  });
+  const { detectMs } = limits;
+  const server = unsafePlaintext
+    ? orPlaintext(mtls, { clock, detectMs }, (socket) => {
+        const connection = registry.register({ ...facts, leg: 'plain', socket });
+        relay.accept({ channel: new SocketChannel(socket), connection });
+      })
+    : mtls;
+  return createListener({ direction, name, listen, server, relay, log }, parts);
 }

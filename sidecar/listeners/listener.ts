@@ -1,5 +1,6 @@
 /** What inbound and outbound listeners have in common: a port that opens with a code, closes, and hands on what it accepts. */
 import type net from 'node:net';
+import type { Clock } from '../../shared/clock/clock.ts';
 import { asRefusal, Refusal } from '../../shared/errors/refusal.ts';
 import type { Log } from '../../shared/log/log.ts';
 import { type ListenAddress, listen } from '../../shared/process/listen-address.ts';
@@ -12,7 +13,12 @@ export interface ListenerOptions {
   /** `host:port` */
   readonly address: string;
   readonly server: net.Server;
-  readonly relay: Relay;
+  readonly relay: Pick<Relay, 'drain' | 'close'>;
+  /** Other threads of this process listen there too. */
+  readonly sharesPorts: boolean;
+  /** What is better done before the first connection comes; it may take its time. */
+  readonly prepare?: () => Promise<void>;
+  readonly clock: Clock;
   /** Connections beyond this are closed before a byte is read. */
   readonly mostConnections: number;
   /** Of the whole process: while it is full, newcomers are turned away. */
@@ -20,6 +26,8 @@ export interface ListenerOptions {
   readonly log: Log;
   readonly refused: (refusal: Refusal) => void;
 }
+
+const LONGEST_PREPARATION_MS = 1_000;
 
 export class Listener {
   readonly name: string;
@@ -56,15 +64,29 @@ export class Listener {
 
   /** @throws {Refusal} address_in_use, address_unusable, with the listener's name */
   async open(): Promise<ListenAddress> {
-    const { server, address, log } = this.#options;
+    const { server, address, log, sharesPorts } = this.#options;
     try {
-      this.#bound = await listen(server, address);
+      await this.#prepared();
+      this.#bound = await listen(server, address, { reusePort: sharesPorts });
     } catch (error) {
       const { code, detail, cause } = asRefusal(error, 'address_unusable');
       throw new Refusal(code, { detail: `${this.direction} listener ${this.name}: ${detail}`, cause });
     }
     server.on('error', (error) => log.error('listener_failed', { reason: error.message }));
     return this.#bound;
+  }
+
+  /** Not for long: a destination that cannot be found yet must not keep the port shut. */
+  #prepared(): Promise<void> {
+    const { prepare, clock } = this.#options;
+    if (!prepare) return Promise.resolve();
+    return new Promise((resolve) => {
+      const timer = clock.after(LONGEST_PREPARATION_MS, resolve);
+      void prepare().finally(() => {
+        timer.cancel();
+        resolve();
+      });
+    });
   }
 
   /** Closes the port. Open connections stay. */

@@ -1,60 +1,32 @@
 /**
  * A way out: a plaintext port on loopback that leads to one named destination, over mutual TLS to whoever proves
- * one of the expected SPIFFE IDs there. It never sends anything before that proof, and never in plaintext.
+ * one of the expected SPIFFE IDs there, in tunnels or in a connection of its own. It sends nothing before that
+ * proof, and nothing in plaintext unless the settings say `unsafePlaintext`.
  */
 import net from 'node:net';
-import { Refusal } from '../../shared/errors/refusal.ts';
-import { parseListenAddress } from '../../shared/process/listen-address.ts';
 import { SocketChannel } from '../channel/socket-channel.ts';
-import { type PeerDialer, PeerUpstream } from '../relay/peer-upstream.ts';
-import type { RelayProtocol } from '../relay/relay.ts';
 import { serviceOf } from '../telemetry/istio-labels.ts';
-import { createListener } from './create-listener.ts';
+import { createListener, wireRelay } from './create-listener.ts';
+import { createDestination, type DestinationSettings, type WaysOut } from './destinations.ts';
 import type { Listener } from './listener.ts';
 import type { ListenerParts } from './listener-parts.ts';
 
-export interface OutboundSettings {
-  readonly name: string;
+export interface OutboundSettings extends DestinationSettings {
   /** `host:port` on loopback. */
   readonly listen: string;
-  readonly protocol: RelayProtocol;
-  /** `host:port` of the destination. */
-  readonly to: string;
-  /** The SPIFFE IDs that may answer there, at least one. */
-  readonly peers: readonly string[];
 }
 
 /** Not open yet. @throws {Refusal} address_unusable */
-export function createOutboundListener(
-  settings: OutboundSettings,
-  parts: ListenerParts & { readonly dialer: PeerDialer },
-): Listener {
+export function createOutboundListener(settings: OutboundSettings, parts: ListenerParts, ways: WaysOut): Listener {
   const direction = 'outbound';
-  const { name, protocol, to: address, peers } = settings;
-  const { registry, dialer, handshakeEnded } = parts;
-  const to = parseListenAddress(address);
-  if (!to) throw new Refusal('address_unusable', `outbound listener ${name}: to \`${address}\` is not host:port`);
-  const upstream = new PeerUpstream({
-    to,
-    peers,
-    dialer,
-    registrar: registry,
-    listener: name,
-    protocol,
-    handshakeEnded: (result) => handshakeEnded(direction, result),
-  });
+  const { name, listen, protocol } = settings;
+  const { destination, host } = createDestination(settings, parts, ways);
+  const plan = { direction, name, protocol, destination, service: serviceOf(host, name) } as const;
+  const { relay, log } = wireRelay(plan, parts);
   const facts = { direction, listener: name, protocol, leg: 'app', role: 'accepted' } as const;
-  return createListener(
-    {
-      ...settings,
-      direction,
-      upstream,
-      service: serviceOf(to.host, name),
-      serve: (relay) =>
-        net.createServer({ allowHalfOpen: true, noDelay: true }, (socket) =>
-          relay.accept({ channel: new SocketChannel(socket), connection: registry.register({ ...facts, socket }) }),
-        ),
-    },
-    parts,
+  const server = net.createServer({ allowHalfOpen: true, noDelay: true }, (socket) =>
+    relay.accept({ channel: new SocketChannel(socket), connection: parts.registry.register({ ...facts, socket }) }),
   );
+  server.on('close', () => destination.stop());
+  return createListener({ direction, name, listen, server, relay, log, prepare: () => destination.start() }, parts);
 }

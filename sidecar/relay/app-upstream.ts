@@ -9,15 +9,18 @@ export interface AppUpstreamOptions {
   readonly port: number;
   readonly clock: Clock;
   readonly connectSeconds: number;
+  /** `peer`: somebody else, in plaintext, because the settings say so by name. */
+  readonly kind?: 'app' | 'peer';
 }
 
 export class AppUpstream implements Upstream {
-  readonly kind = 'app';
+  readonly kind: 'app' | 'peer';
   readonly address: string;
   readonly #options: AppUpstreamOptions;
 
   constructor(options: AppUpstreamOptions) {
     this.#options = options;
+    this.kind = options.kind ?? 'app';
     this.address = `${options.host}:${options.port}`;
   }
 
@@ -33,7 +36,7 @@ export class AppUpstream implements Upstream {
       const fail = (why: string): void => {
         settle();
         socket.destroy();
-        reject(new Refusal('app_unreachable', `${this.address} ${why}`));
+        reject(new Refusal(this.kind === 'app' ? 'app_unreachable' : 'upstream_unreachable', `${this.address} ${why}`));
       };
       const onAbort = (): void => fail('the caller left');
       const onError = (error: NodeJS.ErrnoException): void => fail(error.code ?? error.message);

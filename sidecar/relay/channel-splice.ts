@@ -9,6 +9,12 @@ import type { IdleWatch, Watched } from './idle-watch.ts';
 import { Linger } from './linger.ts';
 import type { Carrier, RetirementReason } from './relay.ts';
 
+/** Sees every byte, and changes and keeps none. */
+export interface SpliceTap {
+  fromClient(bytes: Buffer): void;
+  fromServer(bytes: Buffer): void;
+}
+
 export interface ChannelSpliceOptions {
   /** The one who connected. */
   readonly client: Channel;
@@ -17,6 +23,7 @@ export interface ChannelSpliceOptions {
   readonly idleSeconds: number;
   /** Called now and then while bytes flow. */
   readonly flowed?: () => void;
+  readonly tap?: SpliceTap | undefined;
   /** Once, when both channels are closed. */
   readonly over: (why: Refusal | undefined) => void;
 }
@@ -32,9 +39,12 @@ export class ChannelSplice implements Carrier, Watched {
 
   constructor(options: ChannelSpliceOptions) {
     this.#options = options;
-    const { client, upstream, watch } = options;
+    const { client, upstream, watch, tap } = options;
     const closed = (): void => this.#onClosed();
-    this.#sides = [new Side(client, upstream, closed), new Side(upstream, client, closed)];
+    this.#sides = [
+      new Side(client, upstream, closed, tap && ((bytes) => tap.fromClient(bytes))),
+      new Side(upstream, client, closed, tap && ((bytes) => tap.fromServer(bytes))),
+    ];
     this.#movedAt = watch.now();
     watch.add(this);
   }
@@ -91,11 +101,13 @@ class Side implements ChannelReceiver {
   readonly channel: Channel;
   readonly #other: Channel;
   readonly #closed: () => void;
+  readonly #seen: ((bytes: Buffer) => void) | undefined;
 
-  constructor(channel: Channel, other: Channel, closed: () => void) {
+  constructor(channel: Channel, other: Channel, closed: () => void, seen: ((bytes: Buffer) => void) | undefined) {
     this.channel = channel;
     this.#other = other;
     this.#closed = closed;
+    this.#seen = seen;
   }
 
   receive(): void {
@@ -104,6 +116,7 @@ class Side implements ChannelReceiver {
   }
 
   onBytes(bytes: Buffer, more: boolean): void {
+    this.#seen?.(bytes);
     if (!this.#other.write(bytes, this.channel.lends, more)) this.channel.pause();
   }
 

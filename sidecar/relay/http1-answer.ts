@@ -49,7 +49,7 @@ export class Http1Answer {
     this.#caller = caller;
     this.#reader = this.#newReader();
     // An app may not speak in the name of a sidecar.
-    this.#strip = context.pool.kind === 'app' ? IDENTITY_NAMES : NO_NAMES;
+    this.#strip = context.kind === 'app' ? IDENTITY_NAMES : NO_NAMES;
   }
 
   get isDone(): boolean {

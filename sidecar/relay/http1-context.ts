@@ -3,10 +3,12 @@ import type { Clock, Randomness } from '../../shared/clock/clock.ts';
 import type { Refusal } from '../../shared/errors/refusal.ts';
 import type { HeadLimits } from '../../shared/http1/head.ts';
 import type { Log } from '../../shared/log/log.ts';
+import type { EndpointSet } from '../balance/endpoint-set.ts';
 import type { ServedRequest } from '../telemetry/served-request.ts';
 import type { HttpLimits } from './http-limits.ts';
 import type { Http1Pool } from './http1-pool.ts';
 import type { IdleWatch } from './idle-watch.ts';
+import type { Upstream } from './upstream.ts';
 
 /** Who is told what a relay did. */
 export interface HttpObserver {
@@ -17,7 +19,10 @@ export interface HttpObserver {
 }
 
 export interface Http1Context {
-  readonly pool: Http1Pool;
+  readonly kind: Upstream['kind'];
+  readonly endpoints: EndpointSet<Http1Pool>;
+  /** For requests that switch protocols: a connection for each, kept by nobody. */
+  readonly upgrades: Upstream;
   readonly limits: HttpLimits;
   readonly headLimits: HeadLimits;
   readonly watch: IdleWatch;

@@ -17,6 +17,7 @@ import {
   refusalOfEnd,
 } from './http1-failure.ts';
 import { checkRequest, requestText } from './http1-request.ts';
+import { didWell, Http1Route } from './http1-route.ts';
 import { servedRequest } from './http1-served.ts';
 import { Http1Upload } from './http1-upload.ts';
 import type { Http1Upstream, UpstreamUser } from './http1-upstream.ts';
@@ -42,6 +43,7 @@ export class Http1Exchange implements UpstreamUser {
   #wasUnprocessed = false;
   #isAnswered = false;
   readonly #movement = new Movement();
+  readonly #route: Http1Route;
   /** Of the last upstream: SPIFFE IDs proved in the handshake. */
   peer: string | undefined;
   own: string | undefined;
@@ -50,11 +52,12 @@ export class Http1Exchange implements UpstreamUser {
     this.#context = context;
     this.caller = caller;
     this.answer = new Http1Answer(context, caller);
+    this.#route = new Http1Route(context.endpoints);
   }
 
   /** @returns the index in `bytes` behind what of the request's body came with the head @throws {Http1Error} */
   begin(head: RequestHead, bytes: Buffer, from: number, lent: boolean): number {
-    const { watch, randomness, pool } = this.#context;
+    const { watch, randomness } = this.#context;
     this.#reset(head, watch.now());
     const isOwnId = head.requestId === '';
     this.requestId = isOwnId ? newRequestId(randomness) : head.requestId;
@@ -67,18 +70,10 @@ export class Http1Exchange implements UpstreamUser {
       this.abort(asRefusal(error, 'http_malformed'));
       return from;
     }
-    const { peerLine } = this.caller;
-    const own = isOwnId ? `X-Request-Id: ${this.requestId}\r\n${peerLine}` : peerLine;
+    const own = (isOwnId ? `X-Request-Id: ${this.requestId}\r\n` : '') + this.caller.peerLine;
     this.#text = requestText(head, target, own, false);
     const end = this.upload.measure(bytes, from);
-    const upstream = pool.take();
-    if (upstream) {
-      this.#use(upstream);
-      this.upload.start(upstream.channel, this.#text, bytes, from, end, lent);
-    } else {
-      this.upload.wait(bytes, from, end);
-      this.#dial();
-    }
+    this.#send(bytes, from, end, lent);
     return end;
   }
 
@@ -97,7 +92,7 @@ export class Http1Exchange implements UpstreamUser {
     try {
       hasRoom = this.answer.push(bytes, upstream.channel.lends, more);
     } catch (error) {
-      return void this.#fail(refusalOfAnswer(error, this.#context.pool.kind));
+      return void this.#fail(refusalOfAnswer(error, this.#context.kind));
     }
     if (this.answer.isDone) this.#onAnswered(bytes, this.answer.excessFrom);
     else if (!hasRoom) upstream.channel.pause();
@@ -119,7 +114,7 @@ export class Http1Exchange implements UpstreamUser {
   onUpstreamClosed(failure: Refusal | undefined): void {
     const { isReused } = this.#upstream!;
     this.#upstream = undefined;
-    const { kind } = this.#context.pool;
+    const { kind } = this.#context;
     if (this.answer.isWithinHead) return void this.#fail(malformedAnswer('it ended within its head', kind));
     const { method, framing } = this.head;
     const { isHeard } = this.answer;
@@ -180,10 +175,26 @@ export class Http1Exchange implements UpstreamUser {
     upstream.use(this);
   }
 
+  #send(bytes: Buffer, from: number, end: number, lent: boolean): void {
+    let upstream: Http1Upstream | undefined;
+    try {
+      upstream = this.#route.begin().take();
+    } catch (error) {
+      return void this.#fail(asRefusal(error, 'upstream_unreachable'));
+    }
+    if (upstream) {
+      this.#use(upstream);
+      this.upload.start(upstream.channel, this.#text, bytes, from, end, lent);
+    } else {
+      this.upload.wait(bytes, from, end);
+      this.#dial();
+    }
+  }
+
   #dial(): void {
     const dialing = new AbortController();
     this.#dialing = dialing;
-    const { pool } = this.#context;
+    const { pool } = this.#route;
     pool.dial(dialing.signal).then(
       (upstream) => {
         if (this.#dialing !== dialing) return pool.put(upstream);
@@ -205,7 +216,8 @@ export class Http1Exchange implements UpstreamUser {
     if (isUnprocessed(refusal) && !this.#wasUnprocessed) {
       this.#wasUnprocessed = true;
       this.#dial();
-    } else this.#fail(refusalOfEnd(refusal, this.#context.pool.kind));
+    } else if (this.#route.moveOn()) this.#dial();
+    else this.#fail(refusalOfEnd(refusal, this.#context.kind));
   }
 
   /** @param rest begins, at `from`, with what came behind the answer */
@@ -214,8 +226,8 @@ export class Http1Exchange implements UpstreamUser {
     this.#upstream = undefined;
     const { head } = this.answer;
     if (!this.upload.isRead) upstream.abandon();
-    else if (head!.keepAlive && from === rest.length) this.#context.pool.put(upstream);
-    else this.#context.pool.end(upstream);
+    else if (head!.keepAlive && from === rest.length) this.#route.pool.put(upstream);
+    else this.#route.pool.end(upstream);
     this.#isAnswered = true;
     this.#leaveWhenOver(this.#tellServed(false));
   }
@@ -280,6 +292,7 @@ export class Http1Exchange implements UpstreamUser {
   #tellServed(callerLeft: boolean): number {
     const now = this.#context.watch.now();
     this.#context.observer.requestServed(servedRequest(this, callerLeft, now));
+    this.#route.end(callerLeft ? undefined : didWell(this.refusal, this.answer.head?.status));
     return now;
   }
 }

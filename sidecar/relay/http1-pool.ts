@@ -41,16 +41,19 @@ export class Http1Pool implements UpstreamKeeper, Watched {
   /** @throws {Refusal} why the destination cannot be reached or is not trusted */
   async dial(signal: AbortSignal): Promise<Http1Upstream> {
     const connection = await this.#upstream.dial(signal);
-    const upstream = new Http1Upstream(connection, this);
+    const upstream = this.#entered(connection);
     if (connection.channel.isClosed) throw new Refusal('connection_broken', 'closed at once');
-    this.#all.add(upstream);
-    if (this.#isClosed) connection.channel.abort(new Refusal('draining'));
     return upstream;
   }
 
   /** A connection that is used once, and not kept. @throws {Refusal} as `dial` */
   connect(signal: AbortSignal): Promise<UpstreamConnection> {
     return this.#upstream.dial(signal);
+  }
+
+  /** Takes in a connection that was made elsewhere. */
+  adopt(connection: UpstreamConnection): void {
+    this.put(this.#entered(connection));
   }
 
   /** Takes one back whose answer has ended. */
@@ -93,6 +96,13 @@ export class Http1Pool implements UpstreamKeeper, Watched {
     this.#isClosed = true;
     for (const upstream of [...this.#free]) this.end(upstream);
     for (const { channel, isEnding } of [...this.#all]) if (!isEnding) channel.abort(new Refusal('draining'));
+  }
+
+  #entered(connection: UpstreamConnection): Http1Upstream {
+    const upstream = new Http1Upstream(connection, this);
+    this.#all.add(upstream);
+    if (this.#isClosed) connection.channel.abort(new Refusal('draining'));
+    return upstream;
   }
 
   #leave(upstream: Http1Upstream): void {

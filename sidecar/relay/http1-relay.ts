@@ -6,16 +6,17 @@
 import type { Clock, Randomness } from '../../shared/clock/clock.ts';
 import { Refusal } from '../../shared/errors/refusal.ts';
 import type { Log } from '../../shared/log/log.ts';
+import { balancedUpstream } from './balanced-upstream.ts';
+import type { Destination } from './destination.ts';
 import type { HttpLimits } from './http-limits.ts';
 import { Http1Connection } from './http1-connection.ts';
 import type { Http1Context, HttpObserver } from './http1-context.ts';
 import { Http1Pool } from './http1-pool.ts';
 import { IdleWatch } from './idle-watch.ts';
 import type { Accepted, Relay } from './relay.ts';
-import type { Upstream } from './upstream.ts';
 
 export interface Http1RelayOptions {
-  readonly upstream: Upstream;
+  readonly destination: Destination;
   readonly limits: HttpLimits;
   readonly clock: Clock;
   readonly randomness: Randomness;
@@ -31,16 +32,24 @@ export class Http1Relay implements Relay {
   readonly #context: Http1Context;
   readonly #connections = new Set<Http1Connection>();
 
-  constructor({ upstream, limits, clock, randomness, log, observer }: Http1RelayOptions) {
+  constructor({ destination, limits, clock, randomness, log, observer }: Http1RelayOptions) {
     const { headerSeconds, bodyIdleSeconds, idleSeconds } = limits;
     const watch = new IdleWatch(clock, Math.min(headerSeconds, bodyIdleSeconds, idleSeconds * POOL_IDLE_SHARE));
-    const pool = new Http1Pool(upstream, watch, idleSeconds * POOL_IDLE_SHARE);
+    const endpoints = destination.endpoints({
+      wayTo: (upstream) => new Http1Pool(upstream, watch, idleSeconds * POOL_IDLE_SHARE),
+      left: (pool) => pool.close(),
+    });
     const headLimits = { bytes: limits.headerBytes, fields: limits.headerCount };
-    this.#context = { pool, limits, headLimits, watch, clock, randomness, log, observer };
+    const upgrades = balancedUpstream(destination);
+    const { kind } = destination;
+    this.#context = { kind, endpoints, upgrades, limits, headLimits, watch, clock, randomness, log, observer };
   }
 
   accept(accepted: Accepted): void {
-    if (accepted.channel.isClosed) return;
+    const { channel, ready } = accepted;
+    if (channel.isClosed) return void ready?.channel.abort(new Refusal('connection_broken', 'the caller left'));
+    // The destination is one then: what came with a connection of its own goes where that leads.
+    if (ready) this.#context.endpoints.ways[0]!.adopt(ready);
     this.#connections.add(new Http1Connection(accepted, this.#context, this.#closed));
   }
 
@@ -50,7 +59,7 @@ export class Http1Relay implements Relay {
 
   close(): void {
     for (const connection of this.#connections) connection.breakOff(new Refusal('draining'));
-    this.#context.pool.close();
+    for (const pool of this.#context.endpoints.ways) pool.close();
   }
 
   readonly #closed = (connection: Http1Connection): void => void this.#connections.delete(connection);

@@ -8,11 +8,13 @@ import type { Refusal } from '../../shared/errors/refusal.ts';
 import type { Channel } from '../channel/channel.ts';
 import type { Identity } from '../identity/identity.ts';
 import type { VerifiedPeer } from '../tls/peer-check.ts';
+import type { UpstreamConnection } from './upstream.ts';
 
 /** Seen from this pod: towards the app, or away from it. */
 export type Direction = 'inbound' | 'outbound';
 
-export type RelayProtocol = 'http' | 'tcp';
+/** `h2`: bytes, whose calls are counted. `auto`: by the first bytes of each connection. */
+export type RelayProtocol = 'http' | 'h2' | 'tcp' | 'auto';
 
 /** Why a connection is to end soon. */
 export type RetirementReason = 'expiry' | 'rotation' | 'draining';
@@ -43,9 +45,10 @@ export interface RegisteredConnection {
 export interface ConnectionFacts {
   readonly direction: Direction;
   readonly listener: string;
-  readonly protocol: RelayProtocol;
-  /** `mtls`: authenticated, ends with the identities that opened it. `app`: plaintext on loopback, untouched by rotation. */
-  readonly leg: 'mtls' | 'app';
+  /** `tunnel`: a session, whatever its streams carry. */
+  readonly protocol: RelayProtocol | 'tunnel';
+  /** `mtls`: authenticated, ends with the identities that opened it. `app`: plaintext on loopback, untouched by rotation. `plain`: from elsewhere without TLS, because the settings say so. */
+  readonly leg: 'mtls' | 'app' | 'plain';
   /** Who opened it. */
   readonly role: 'accepted' | 'dialed';
   readonly socket: Socket;
@@ -66,6 +69,8 @@ export interface Accepted {
   readonly peer?: VerifiedPeer;
   /** The own identity that the connection was accepted with; absent for the app on loopback. */
   readonly own?: Identity;
+  /** A connection to the destination that was made already. With it `accept` takes over both channels before it returns. */
+  readonly ready?: UpstreamConnection;
 }
 
 export interface Relay {

@@ -6,8 +6,9 @@ import type { Clock } from '../../shared/clock/clock.ts';
 import { asRefusal, Refusal } from '../../shared/errors/refusal.ts';
 import type { Log } from '../../shared/log/log.ts';
 import type { Channel, ChannelReceiver } from '../channel/channel.ts';
+import type { Principals } from '../telemetry/istio-labels.ts';
 import type { ServedConnection } from '../telemetry/served-request.ts';
-import { ChannelSplice } from './channel-splice.ts';
+import { ChannelSplice, type SpliceTap } from './channel-splice.ts';
 import { IdleWatch } from './idle-watch.ts';
 import type { Accepted, Carrier, Relay } from './relay.ts';
 import type { Upstream, UpstreamConnection } from './upstream.ts';
@@ -19,7 +20,7 @@ export interface FlowObserver {
 }
 
 export interface TcpObserver {
-  connectionOpened(who: { peer: string | undefined; own: string | undefined }): FlowObserver;
+  connectionOpened(who: Principals): FlowObserver;
   /** Once for everything that was refused or cut. */
   refused(refusal: Refusal): void;
 }
@@ -31,6 +32,8 @@ export interface TcpRelayOptions {
   /** Carries direction and listener. */
   readonly log: Log;
   readonly observer: TcpObserver;
+  /** Counts the calls inside, by reading along. */
+  readonly calls?: (who: Principals) => SpliceTap & { ended(failure: Refusal | undefined): void };
 }
 
 export class TcpRelay implements Relay {
@@ -44,11 +47,12 @@ export class TcpRelay implements Relay {
   }
 
   accept(accepted: Accepted): void {
-    const { channel, connection } = accepted;
-    if (channel.isClosed) return;
+    const { channel, connection, ready } = accepted;
+    if (channel.isClosed) return void ready?.channel.abort(new Refusal('connection_broken', 'the client left'));
     this.#carried.set(channel, undefined);
     connection.requests++;
-    void this.#carry(accepted);
+    if (ready) this.#join(accepted, ready, this.#watch.now());
+    else void this.#carry(accepted);
   }
 
   drain(): void {
@@ -60,7 +64,7 @@ export class TcpRelay implements Relay {
   }
 
   async #carry(accepted: Accepted): Promise<void> {
-    const { channel, connection, peer, own } = accepted;
+    const { channel } = accepted;
     const startedAt = this.#watch.now();
     const waiting = new WaitingClient(channel, () => this.#carried.delete(channel));
     let upstream: UpstreamConnection;
@@ -72,14 +76,25 @@ export class TcpRelay implements Relay {
       this.#tell(refusal, accepted);
       return channel.abort(refusal);
     }
-    if (channel.isClosed) return upstream.channel.abort(new Refusal('connection_broken', 'the client left'));
+    if (channel.isClosed) {
+      upstream.release?.();
+      return upstream.channel.abort(new Refusal('connection_broken', 'the client left'));
+    }
+    this.#join(accepted, upstream, startedAt);
+  }
+
+  #join(accepted: Accepted, upstream: UpstreamConnection, startedAt: number): void {
+    const { channel, connection, peer, own } = accepted;
     const who = {
       peer: upstream.peer?.spiffeId.uri ?? peer?.spiffeId.uri,
       own: upstream.own?.spiffeId.uri ?? own?.spiffeId.uri,
     };
     const flow = this.#options.observer.connectionOpened(who);
-    const splice = this.#splice(channel, upstream.channel, flow, (why) => {
+    const calls = this.#options.calls?.(who);
+    const splice = this.#splice(channel, upstream.channel, { flow, calls }, (why) => {
       this.#carried.delete(channel);
+      upstream.release?.();
+      calls?.ended(why);
       if (why) this.#tell(why, accepted);
       const bytes = { receivedBytes: channel.bytesRead, sentBytes: channel.bytesWritten };
       flow.closed({ ...who, ...bytes, refusal: why?.code ?? '', durationMs: this.#watch.now() - startedAt });
@@ -93,12 +108,12 @@ export class TcpRelay implements Relay {
   #splice(
     client: Channel,
     upstream: Channel,
-    flow: FlowObserver,
+    { flow, calls }: { flow: FlowObserver; calls: SpliceTap | undefined },
     over: (why: Refusal | undefined) => void,
   ): ChannelSplice {
     const flowed = (): void => flow.flowed(client.bytesWritten, client.bytesRead);
     const { idleSeconds } = this.#options;
-    return new ChannelSplice({ client, upstream, watch: this.#watch, idleSeconds, flowed, over });
+    return new ChannelSplice({ client, upstream, watch: this.#watch, idleSeconds, flowed, over, tap: calls });
   }
 
   #tell(refusal: Refusal, { peer }: Accepted): void {

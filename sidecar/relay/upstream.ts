@@ -11,6 +11,8 @@ export interface UpstreamConnection {
   readonly connection?: RegisteredConnection;
   readonly peer?: VerifiedPeer;
   readonly own?: Identity;
+  /** Called when the connection is over, by who carries it: the endpoint has one less in progress. */
+  readonly release?: () => void;
 }
 
 export interface Upstream {

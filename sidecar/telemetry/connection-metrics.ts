@@ -18,6 +18,17 @@ export class ConnectionMetrics {
     ['reason'],
   );
 
+  readonly ejected = new Counter(
+    'sidecar_endpoints_ejected_total',
+    'Endpoints of a destination that were left alone for a while because they kept failing, by outbound listener.',
+    ['listener'],
+  );
+  readonly callsLost = new Counter(
+    'sidecar_h2_uncounted_connections_total',
+    'HTTP/2 connections of the app whose calls could not be counted any more, by reason. They were carried on.',
+    ['reason'],
+  );
+
   all(): readonly Metric[] {
     return Object.values(this) as Metric[];
   }

@@ -5,22 +5,23 @@
  * as an error or an early end of the socket. It never resumes a session and never falls back to plaintext.
  */
 import net, { type Socket } from 'node:net';
-import tls, { type SecureContext, type TLSSocket } from 'node:tls';
+import tls, { type ConnectionOptions, type SecureContext, type TLSSocket } from 'node:tls';
 import type { Clock } from '../../shared/clock/clock.ts';
 import { Refusal, type RefusalCode } from '../../shared/errors/refusal.ts';
-import type { Identity, Trust } from '../identity/identity.ts';
-import type { IdentityStore } from '../identity/identity-store.ts';
+import type { Identity, PublishedIdentity, Trust } from '../identity/identity.ts';
 import { contextOptions } from './context-options.ts';
 import { refusalOfHandshake } from './handshake-failure.ts';
 import { checkPeer, claimOf, type VerifiedPeer } from './peer-check.ts';
 
 export interface MtlsDialerOptions {
-  readonly store: IdentityStore;
+  readonly store: PublishedIdentity;
   readonly clock: Clock;
   /** Seconds for TCP, name resolution included. */
   readonly connectSeconds: number;
   /** Seconds for TLS, after TCP. */
   readonly handshakeSeconds: number;
+  /** Application protocols to offer (RFC 7301). Whoever needs one looks at what was chosen. */
+  readonly protocols?: readonly string[];
 }
 
 export interface Destination {
@@ -50,10 +51,14 @@ export class MtlsDialer {
    * @throws {Refusal} identity_*, upstream_unreachable, upstream_timeout, peer_*
    */
   async dial(to: Destination, peers: readonly string[], signal?: AbortSignal): Promise<Dialed> {
-    const { store, clock, connectSeconds, handshakeSeconds } = this.#options;
+    const { store, clock, connectSeconds, handshakeSeconds, protocols = [] } = this.#options;
     const { identity: own, trust, context } = this.#context();
     const raw = await connected(to, { clock, seconds: connectSeconds, signal });
-    const socket = await secured(raw, context, { clock, seconds: handshakeSeconds, signal });
+    const socket = await secured(
+      raw,
+      { secureContext: context, ALPNProtocols: [...protocols] },
+      { clock, seconds: handshakeSeconds, signal },
+    );
     try {
       // By the newest bundle: what came during the handshake may have withdrawn the authority that it was made under.
       const peer = checkPeer(socket, (store.trust ?? trust).anchors, clock.now());
@@ -94,10 +99,10 @@ function connected({ host, port }: Destination, patience: Patience): Promise<Soc
   });
 }
 
-function secured(raw: Socket, secureContext: SecureContext, patience: Patience): Promise<TLSSocket> {
+function secured(raw: Socket, options: ConnectionOptions, patience: Patience): Promise<TLSSocket> {
   const socket = tls.connect({
+    ...options,
     socket: raw,
-    secureContext,
     rejectUnauthorized: true,
     // An SVID carries no host name. What takes this check's place is the comparison of SPIFFE IDs in `dial`.
     checkServerIdentity: () => undefined,

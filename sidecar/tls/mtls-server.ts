@@ -7,19 +7,20 @@ import type { Socket } from 'node:net';
 import tls, { type TLSSocket } from 'node:tls';
 import type { Clock } from '../../shared/clock/clock.ts';
 import { asRefusal, Refusal } from '../../shared/errors/refusal.ts';
-import type { Identity } from '../identity/identity.ts';
-import type { IdentityStore } from '../identity/identity-store.ts';
+import type { Identity, PublishedIdentity } from '../identity/identity.ts';
 import { contextOptions, emptyContextOptions } from './context-options.ts';
 import { type HandshakeFailure, refusalOfHandshake, refusalOfVerification } from './handshake-failure.ts';
 import { type HandshakeLimits, HandshakesUnderWay } from './handshakes-under-way.ts';
 import { checkPeer, claimOf, type VerifiedPeer } from './peer-check.ts';
 
 export interface MtlsServerOptions {
-  readonly store: IdentityStore;
+  readonly store: PublishedIdentity;
   readonly clock: Clock;
   /** Seconds from the accepted connection to the finished handshake. */
   readonly handshakeSeconds: number;
   readonly handshakes?: HandshakeLimits;
+  /** Application protocols to choose from (RFC 7301); a client that offers only others fails the handshake. */
+  readonly protocols?: readonly string[];
   /** A peer that has proved who it is. Nothing has been read from the socket; its errors are the receiver's from here on. */
   onPeer(socket: TLSSocket, peer: VerifiedPeer, own: Identity): void;
   /** A connection that was closed because of what it presented, or because this side has no identity. */
@@ -41,6 +42,7 @@ export function createMtlsServer(options: MtlsServerOptions): tls.Server {
     rejectUnauthorized: false,
     handshakeTimeout: options.handshakeSeconds * 1000,
     noDelay: true,
+    ...(options.protocols ? { ALPNProtocols: [...options.protocols] } : {}),
   });
   const forget = store.onChange(() => server.setSecureContext(served.context()));
   server.on('close', forget);

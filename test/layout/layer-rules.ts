@@ -21,7 +21,19 @@ const PROGRAMS: Readonly<Record<string, Program>> = {
     leaves: { kubernetes: ['attest'], telemetry: ['api'], 'dev-issuer': [] },
   },
   sidecar: {
-    flow: ['identity', 'tls', 'policy', 'channel', 'tunnel', 'balance', 'relay', 'listeners', 'lifecycle', 'admin'],
+    flow: [
+      'identity',
+      'tls',
+      'policy',
+      'channel',
+      'tunnel',
+      'balance',
+      'relay',
+      'listeners',
+      'lifecycle',
+      'workers',
+      'admin',
+    ],
     leaves: { telemetry: ['identity', 'relay', 'listeners', 'lifecycle', 'admin'] },
   },
 };

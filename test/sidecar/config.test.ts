@@ -39,7 +39,7 @@ function problemsOf(values: object): readonly string[] {
 describe('the settings of the sidecar', () => {
   it('need no more than one listener', () => {
     const settings = load({ inbound: [INBOUND] });
-    expect(settings.inbound).to.deep.equal([{ ...INBOUND, name: 'app', protocol: 'http' }]);
+    expect(settings.inbound).to.deep.equal([{ ...INBOUND, name: 'app', protocol: 'http', unsafePlaintext: false }]);
     expect(settings).to.deep.include({
       trustDomain: 'cluster.local',
       outbound: [],
@@ -83,7 +83,7 @@ describe('the settings of the sidecar', () => {
     ['a trust domain that is none', { trustDomain: 'Cluster.Local' }, /trustDomain/],
     [
       'two listeners on one port',
-      { inbound: [INBOUND, { ...INBOUND, name: 'second' }] },
+      { inbound: [INBOUND, { ...INBOUND, name: 'second', app: '127.0.0.1:8081' }] },
       /inbound\.1\.listen.*inbound\.0\.listen/,
     ],
     [
@@ -91,7 +91,26 @@ describe('the settings of the sidecar', () => {
       { outbound: [{ ...OUTBOUND, listen: '127.0.0.1:15021' }] },
       /health\.listen.*outbound\.0\.listen/,
     ],
-    ['two listeners of one name', { inbound: [INBOUND, { ...INBOUND, listen: '0.0.0.0:15007' }] }, /inbound\.1\.name/],
+    [
+      'two listeners of one name',
+      { inbound: [INBOUND, { ...INBOUND, listen: '0.0.0.0:15007', app: '127.0.0.1:8081' }] },
+      /inbound\.1\.name/,
+    ],
+    [
+      'two apps on one port',
+      { inbound: [INBOUND, { ...INBOUND, name: 'second', listen: '0.0.0.0:15007' }] },
+      /inbound\.1\.app.*tunnels/,
+    ],
+    [
+      'peers that plaintext could not prove',
+      { outbound: [{ ...OUTBOUND, transport: 'unsafePlaintext' }] },
+      /outbound\.0\.peers/,
+    ],
+    [
+      'plaintext without a port for it',
+      { inbound: [{ app: INBOUND.app, unsafePlaintext: true }] },
+      /inbound\.0\.unsafePlaintext/,
+    ],
     ['a name that is no label', { inbound: [{ ...INBOUND, name: 'My App' }] }, /name/],
     ['an address without a port', { inbound: [{ ...INBOUND, listen: '0.0.0.0' }] }, /host:port/],
     ['a protocol that is not spoken', { inbound: [{ ...INBOUND, protocol: 'udp' }] }, /protocol/],
@@ -111,7 +130,7 @@ describe('the settings of the sidecar', () => {
       trustDomain: 'Cluster.Local',
       inbound: [
         INBOUND,
-        { ...INBOUND, listen: 'nowhere' },
+        { ...INBOUND, listen: 'nowhere', app: '127.0.0.1:8081' },
         { name: 'third', app: '10.0.0.1:80', listen: '[::]:15006' },
       ],
       admin: { listen: 15000 },
@@ -134,7 +153,7 @@ describe('the settings of the sidecar', () => {
   it('let several listeners ask for any free port', () => {
     const any = [
       { ...INBOUND, listen: '127.0.0.1:0' },
-      { ...INBOUND, name: 'second', listen: '127.0.0.1:0' },
+      { ...INBOUND, name: 'second', listen: '127.0.0.1:0', app: '127.0.0.1:8081' },
     ];
     expect(problemsOf({ inbound: any })).to.deep.equal([]);
   });

@@ -57,6 +57,7 @@ describe('a sidecar, started whole', () => {
         SIDECAR__CITADEL__CA_FILE: join(folder, 'ca.pem'),
         SIDECAR__TOKEN_FILE: join(folder, 'token'),
         SIDECAR__INBOUND: JSON.stringify([{ name: 'app', listen: '127.0.0.1:0', protocol: 'tcp', app: '127.0.0.1:9' }]),
+        SIDECAR__TUNNEL__LISTEN: '127.0.0.1:0',
         SIDECAR__ADMIN__LISTEN: '127.0.0.1:0',
         SIDECAR__METRICS__LISTEN: '127.0.0.1:0',
         SIDECAR__HEALTH__LISTEN: '127.0.0.1:0',

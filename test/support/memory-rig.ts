@@ -1,7 +1,9 @@
 /** An HTTP relay between channels in memory: the test is the caller at one end and the destination at the other. */
+
 import { type Clock, systemClock, systemRandomness } from '../../shared/clock/clock.ts';
 import type { Refusal } from '../../shared/errors/refusal.ts';
 import { silentLog } from '../../shared/log/log.ts';
+import { onlyUpstream } from '../../sidecar/relay/destination.ts';
 import type { HttpLimits } from '../../sidecar/relay/http-limits.ts';
 import { Http1Relay } from '../../sidecar/relay/http1-relay.ts';
 import type { Upstream, UpstreamConnection } from '../../sidecar/relay/upstream.ts';
@@ -39,7 +41,11 @@ export class MemoryRig {
     this.#options = options;
     const { clock = systemClock, kind = 'app' } = options;
     this.relay = new Http1Relay({
-      upstream: { kind, address: 'memory', dial: (signal) => this.#dial(signal) },
+      destination: onlyUpstream(
+        { kind, address: 'memory', dial: (signal) => this.#dial(signal) },
+        clock,
+        systemRandomness,
+      ),
       limits: { ...LIMITS, ...options.limits },
       clock,
       randomness: systemRandomness,

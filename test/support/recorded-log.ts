@@ -1,5 +1,5 @@
 /** A log that keeps its lines, so that a test can ask what an operator would have seen. */
-import type { Log, LogFields, LogLevel } from '../../shared/log/log.ts';
+import type { LogFields, LogLevel, ProgramLog } from '../../shared/log/log.ts';
 
 export interface RecordedLine {
   readonly level: LogLevel;
@@ -7,7 +7,7 @@ export interface RecordedLine {
   readonly fields: LogFields;
 }
 
-export class RecordedLog implements Log {
+export class RecordedLog implements ProgramLog {
   readonly lines: RecordedLine[];
   readonly #fields: LogFields;
 
@@ -15,6 +15,9 @@ export class RecordedLog implements Log {
     this.lines = lines;
     this.#fields = fields;
   }
+
+  /** Every level is kept. */
+  setLevel(): void {}
 
   debug(event: string, fields: LogFields = {}): void {
     this.#keep('debug', event, fields);
@@ -32,7 +35,7 @@ export class RecordedLog implements Log {
     this.#keep('error', event, fields);
   }
 
-  child(fields: LogFields): Log {
+  child(fields: LogFields): RecordedLog {
     return new RecordedLog(this.lines, { ...this.#fields, ...fields });
   }
 

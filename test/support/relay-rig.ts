@@ -11,6 +11,7 @@ import { parseSpiffeId } from '../../shared/spiffe/spiffe-id.ts';
 import { SocketChannel } from '../../sidecar/channel/socket-channel.ts';
 import type { Identity } from '../../sidecar/identity/identity.ts';
 import { AppUpstream } from '../../sidecar/relay/app-upstream.ts';
+import { onlyUpstream } from '../../sidecar/relay/destination.ts';
 import type { HttpLimits } from '../../sidecar/relay/http-limits.ts';
 import { Http1Relay } from '../../sidecar/relay/http1-relay.ts';
 import type { Carrier, ConnectionState, RegisteredConnection, Relay } from '../../sidecar/relay/relay.ts';
@@ -81,8 +82,8 @@ export function httpRig(options: RigOptions): Promise<Rig> {
     refused: (one: Refusal) => void refused.push(one),
   };
   const limits = { ...LIMITS, ...options.limits };
-  const upstream = upstreamOf(options, clock);
-  const relay = new Http1Relay({ upstream, limits, clock, randomness: systemRandomness, log: silentLog, observer });
+  const destination = onlyUpstream(upstreamOf(options, clock), clock, systemRandomness);
+  const relay = new Http1Relay({ destination, limits, clock, randomness: systemRandomness, log: silentLog, observer });
   return rig(relay, options, { served, refused, connectionsServed: [] });
 }
 

@@ -44,7 +44,7 @@ describe('the pages for operators', () => {
       store,
       renewal: { state },
       clock: systemClock,
-      connections: { list: () => list },
+      connections: async () => list,
       config: () => 'trustDomain: cluster.local\n',
       log,
     });
@@ -126,7 +126,7 @@ describe('the pages for operators', () => {
         store: storeOf(ROOT),
         renewal: { state: { nextTryAt: undefined, lastFailure: undefined, failures: 0 } },
         clock: systemClock,
-        connections: { list: () => [] },
+        connections: async () => [],
         config: () => Promise.reject(new Error('secret reason')),
         log,
       });

@@ -43,7 +43,6 @@ describe('draining', () => {
     const step = (name: string) => ({ drain: () => void steps.push(name) });
     let outcome: boolean | undefined;
     const done = drain({
-      readiness: step('not ready'),
       inbound: [step('inbound closed')],
       outbound: [step('outbound closed')],
       connections,
@@ -54,18 +53,18 @@ describe('draining', () => {
     return { clock, log, steps, done, outcome: () => outcome };
   }
 
-  it('stops being ready before it closes a door', async () => {
+  it('closes the ways in, then the ways out', async () => {
     const { steps, done, clock } = draining(new FakeConnections());
     await clock.advance(0);
     expect(await done).to.equal(true);
-    expect(steps).to.deep.equal(['not ready', 'inbound closed', 'outbound closed']);
+    expect(steps).to.deep.equal(['inbound closed', 'outbound closed']);
   });
 
   it('keeps the ways out open until what came in is done', async () => {
     const connections = new FakeConnections('inbound', 'outbound');
     const { steps, clock, done, outcome } = draining(connections);
     await clock.advance(5_000);
-    expect(steps).to.deep.equal(['not ready', 'inbound closed']);
+    expect(steps).to.deep.equal(['inbound closed']);
     connections.end('inbound');
     await clock.advance(100);
     expect(steps).to.include('outbound closed');

@@ -23,16 +23,13 @@ describe('readiness of the sidecar', () => {
   function parts() {
     const clock = new FakeClock(START);
     const store = new IdentityStore({ trustDomain: 'cluster.local', clock, log: new RecordedLog() });
-    const listener: { name: string; direction: string; bound: object | undefined } = {
-      name: 'app',
-      direction: 'inbound',
-      bound: undefined,
-    };
+    const listener: { bound: object | undefined } = { bound: undefined };
+    const plane = { closedPorts: () => (listener.bound ? [] : ['inbound app']) };
     let lastCode: string | undefined;
     const readiness = new Readiness({
       identity: identityCondition(store, clock, () => lastCode),
       trust: trustCondition(store),
-      listeners: listenersCondition([listener]),
+      listeners: listenersCondition(plane),
     });
     const whats = (): string[] => readiness.missing().map(({ what }) => what);
     return { clock, store, listener, readiness, whats, fail: (code: string | undefined) => (lastCode = code) };

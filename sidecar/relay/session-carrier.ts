@@ -1,0 +1,108 @@
+/**
+ * How a tunnel session ends with the identities that opened it. The session is the registered connection; what its
+ * streams carry is told when the session is: a stream has no life of its own beyond it. Retiring stops new streams
+ * and lets the others finish; the cut ends them all.
+ */
+import type { Refusal } from '../../shared/errors/refusal.ts';
+import type { Channel } from '../channel/channel.ts';
+import type { Carrier, ConnectionState, RegisteredConnection, RetirementReason } from './relay.ts';
+
+/** What it needs of Session. */
+export interface CarriedSession {
+  readonly streams: number;
+  /** Opens or takes no new streams; closes after the last one. */
+  drain(): void;
+  cut(why: Refusal): void;
+}
+
+/** Streams that have closed are swept out when they are more than the open ones, and more than this. */
+const MOST_CLOSED = 64;
+
+export class SessionCarrier implements Carrier {
+  readonly #session: CarriedSession;
+  readonly #connection: RegisteredConnection;
+  readonly #streams = new Set<StreamConnection>();
+  #reason: RetirementReason | undefined;
+
+  /** @param connection the session's own entry in the registry */
+  constructor(session: CarriedSession, connection: RegisteredConnection) {
+    this.#session = session;
+    this.#connection = connection;
+    connection.carriedBy(this);
+  }
+
+  /** What a relay sees of a stream instead of an entry in the registry. */
+  entered(stream: Pick<Channel, 'isClosed'>): RegisteredConnection {
+    if (this.#streams.size > 2 * this.#session.streams + MOST_CLOSED) this.#sweep();
+    const entry = new StreamConnection(stream, this.#connection, () => this.#reason);
+    this.#streams.add(entry);
+    return entry;
+  }
+
+  retire(reason: RetirementReason): void {
+    this.#reason = reason;
+    this.#session.drain();
+    for (const { carrier } of this.#open()) carrier?.retire(reason);
+  }
+
+  expire(): void {
+    this.#session.drain();
+    for (const { carrier } of this.#open()) carrier?.expire();
+  }
+
+  cut(why: Refusal): void {
+    for (const { carrier } of this.#open()) carrier?.cut(why);
+    this.#session.cut(why);
+  }
+
+  /** A copy: whoever is told may close its stream at once. */
+  #open(): StreamConnection[] {
+    this.#sweep();
+    return [...this.#streams];
+  }
+
+  #sweep(): void {
+    for (const entry of this.#streams) if (entry.stream.isClosed) this.#streams.delete(entry);
+  }
+}
+
+class StreamConnection implements RegisteredConnection {
+  readonly stream: Pick<Channel, 'isClosed'>;
+  carrier: Carrier | undefined;
+  readonly #session: RegisteredConnection;
+  readonly #retiredFor: () => RetirementReason | undefined;
+
+  constructor(
+    stream: Pick<Channel, 'isClosed'>,
+    session: RegisteredConnection,
+    retiredFor: () => RetirementReason | undefined,
+  ) {
+    this.stream = stream;
+    this.#session = session;
+    this.#retiredFor = retiredFor;
+  }
+
+  get id(): number {
+    return this.#session.id;
+  }
+
+  get state(): ConnectionState {
+    return this.#session.state;
+  }
+
+  get requests(): number {
+    return this.#session.requests;
+  }
+
+  set requests(count: number) {
+    this.#session.requests = count;
+  }
+
+  carriedBy(carrier: Carrier): void {
+    this.carrier = carrier;
+    // What was decided before is told at once.
+    const reason = this.#retiredFor();
+    if (reason !== undefined) carrier.retire(reason);
+    if (this.#session.state === 'expired') carrier.expire();
+  }
+}
