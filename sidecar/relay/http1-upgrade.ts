@@ -84,9 +84,10 @@ export class Http1Upgrade implements ProxiedRequest, Carrier, Watched {
 
   async dial(): Promise<UpstreamConnection> {
     const { signal } = this.#left;
-    const connection = await this.#context.pool.connect(signal);
+    const connection = await this.#context.upgrades.dial(signal);
     if (!signal.aborted) return connection;
     const left = new Refusal('connection_broken', 'the caller left');
+    connection.release?.();
     connection.channel.abort(left);
     throw left;
   }
@@ -111,13 +112,13 @@ export class Http1Upgrade implements ProxiedRequest, Carrier, Watched {
   }
 
   onSwitch(answer: IncomingMessage, join: () => void): void {
-    const { headLimits, pool } = this.#context;
+    const { headLimits, kind } = this.#context;
     try {
       const head = checkedHead(answer, headLimits, this.#strip);
-      if (head.upgrade !== UPGRADE) throw malformedAnswer('another protocol than asked for', pool.kind);
+      if (head.upgrade !== UPGRADE) throw malformedAnswer('another protocol than asked for', kind);
       answer.headers = { Connection: ['Upgrade'], Upgrade: [UPGRADE], ...fieldsOf(head) } as IncomingMessage['headers'];
     } catch (error) {
-      this.fail(error instanceof Refusal ? error : refusalOfAnswer(error, pool.kind));
+      this.fail(error instanceof Refusal ? error : refusalOfAnswer(error, kind));
       return;
     }
     this.#status = 101;
@@ -127,7 +128,7 @@ export class Http1Upgrade implements ProxiedRequest, Carrier, Watched {
 
   /** Its answer is an answer like any other, and the last one here. */
   onAnswer(answer: IncomingMessage): void {
-    const { headLimits, pool } = this.#context;
+    const { headLimits, kind } = this.#context;
     answer.on('error', () => this.client.destroy(new Refusal('connection_broken', 'the answer broke off')));
     try {
       const head = checkedHead(answer, headLimits, this.#strip);
@@ -137,13 +138,13 @@ export class Http1Upgrade implements ProxiedRequest, Carrier, Watched {
       };
       writeAnswer(answer, head, this.client, moved, () => this.#end());
     } catch (error) {
-      this.fail(refusalOfAnswer(error, pool.kind));
+      this.fail(refusalOfAnswer(error, kind));
     }
   }
 
   fail(error: Error): void {
     if (this.#status !== 0) return;
-    const refusal = refusalOfCall(error, this.#context.pool.kind);
+    const refusal = refusalOfCall(error, this.#context.kind);
     this.#refuse(refusal, gatewayStatus(refusal));
   }
 
@@ -179,7 +180,7 @@ export class Http1Upgrade implements ProxiedRequest, Carrier, Watched {
   }
 
   get #strip(): ReadonlySet<string> {
-    return this.#context.pool.kind === 'app' ? IDENTITY_NAMES : NO_NAMES;
+    return this.#context.kind === 'app' ? IDENTITY_NAMES : NO_NAMES;
   }
 
   #refuse(refusal: Refusal, status: number): void {
@@ -224,6 +225,7 @@ export class Http1Upgrade implements ProxiedRequest, Carrier, Watched {
     if (--this.#open > 0) return;
     const { watch, observer } = this.#context;
     watch.remove(this);
+    this.#upstream?.release?.();
     observer.requestServed(this.#served());
     this.#caller.closed();
   }
