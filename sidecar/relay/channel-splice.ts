@@ -24,8 +24,11 @@ export interface ChannelSpliceOptions {
   /** Called now and then while bytes flow. */
   readonly flowed?: () => void;
   readonly tap?: SpliceTap | undefined;
-  /** Once, when both channels are closed. */
-  readonly over: (why: Refusal | undefined) => void;
+  /**
+   * Once, when both channels are closed.
+   * @param clientLeft it was the client that ended it, and nothing of ours
+   */
+  readonly over: (why: Refusal | undefined, clientLeft: boolean) => void;
 }
 
 export class ChannelSplice implements Carrier, Watched {
@@ -36,13 +39,18 @@ export class ChannelSplice implements Carrier, Watched {
   #movedAt: number;
   #endWhenQuiet = false;
   #closed = 0;
+  #clientLeft = false;
 
   constructor(options: ChannelSpliceOptions) {
     this.#options = options;
     const { client, upstream, watch, tap } = options;
     const closed = (): void => this.#onClosed();
+    const clientClosed = (): void => {
+      this.#clientLeft = this.#closed === 0 && this.#why === undefined;
+      this.#onClosed();
+    };
     this.#sides = [
-      new Side(client, upstream, closed, tap && ((bytes) => tap.fromClient(bytes))),
+      new Side(client, upstream, clientClosed, tap && ((bytes) => tap.fromClient(bytes))),
       new Side(upstream, client, closed, tap && ((bytes) => tap.fromServer(bytes))),
     ];
     this.#movedAt = watch.now();
@@ -92,7 +100,7 @@ export class ChannelSplice implements Carrier, Watched {
   #onClosed(): void {
     if (++this.#closed < 2) return;
     this.#options.watch.remove(this);
-    this.#options.over(this.#why);
+    this.#options.over(this.#why, this.#clientLeft);
   }
 }
 

@@ -8,7 +8,7 @@ import type { Log } from '../../shared/log/log.ts';
 import type { Channel, ChannelReceiver } from '../channel/channel.ts';
 import type { Principals } from '../telemetry/istio-labels.ts';
 import type { ServedConnection } from '../telemetry/served-request.ts';
-import { ChannelSplice, type SpliceTap } from './channel-splice.ts';
+import { ChannelSplice, type ChannelSpliceOptions, type SpliceTap } from './channel-splice.ts';
 import { IdleWatch } from './idle-watch.ts';
 import type { Accepted, Carrier, Relay } from './relay.ts';
 import type { Upstream, UpstreamConnection } from './upstream.ts';
@@ -33,7 +33,7 @@ export interface TcpRelayOptions {
   readonly log: Log;
   readonly observer: TcpObserver;
   /** Counts the calls inside, by reading along. */
-  readonly calls?: (who: Principals) => SpliceTap & { ended(failure: Refusal | undefined): void };
+  readonly calls?: (who: Principals) => SpliceTap & { ended(failure: Refusal | undefined, callerLeft: boolean): void };
 }
 
 export class TcpRelay implements Relay {
@@ -91,10 +91,10 @@ export class TcpRelay implements Relay {
     };
     const flow = this.#options.observer.connectionOpened(who);
     const calls = this.#options.calls?.(who);
-    const splice = this.#splice(channel, upstream.channel, { flow, calls }, (why) => {
+    const splice = this.#splice(channel, upstream.channel, { flow, calls }, (why, clientLeft) => {
       this.#carried.delete(channel);
       upstream.release?.();
-      calls?.ended(why);
+      calls?.ended(why, clientLeft);
       if (why) this.#tell(why, accepted);
       const bytes = { receivedBytes: channel.bytesRead, sentBytes: channel.bytesWritten };
       flow.closed({ ...who, ...bytes, refusal: why?.code ?? '', durationMs: this.#watch.now() - startedAt });
@@ -109,7 +109,7 @@ export class TcpRelay implements Relay {
     client: Channel,
     upstream: Channel,
     { flow, calls }: { flow: FlowObserver; calls: SpliceTap | undefined },
-    over: (why: Refusal | undefined) => void,
+    over: ChannelSpliceOptions['over'],
   ): ChannelSplice {
     const flowed = (): void => flow.flowed(client.bytesWritten, client.bytesRead);
     const { idleSeconds } = this.#options;
