@@ -12,6 +12,8 @@ import { fileURLToPath } from 'node:url';
 const ROOT = fileURLToPath(new URL('..', import.meta.url));
 /** node:ffi, TLS chains on servers and type stripping are right from here on. */
 const OLDEST = [26, 9];
+/** Commands that run until they are stopped. */
+const STAYING = new Set(['run', 'serve', 'dev-issuer']);
 const PASSED_ON = ['SIGTERM', 'SIGINT', 'SIGHUP', 'SIGUSR2'];
 
 /** @param {'citadel' | 'sidecar'} program */
@@ -28,6 +30,8 @@ export function isNewEnough(version) {
 
 /** @param {string} program */
 async function run(program) {
+  // Programs that stay take SIGHUP as `read again`. Until they have begun there is nothing to read, and nothing to end for.
+  if (STAYING.has(process.argv[2] ?? '')) process.on('SIGHUP', () => {});
   // Beside our own files, never in a shared /tmp: whoever can write there could plant code.
   module.enableCompileCache?.(join(ROOT, 'node_modules', '.cache', 'sallyport'));
   await import(new URL(entryOf(program), import.meta.url).href);

@@ -54,6 +54,18 @@ describe('the launchers', () => {
     expect(wrong.err).to.include('unknown flag `--wrong`');
   });
 
+  it('take no SIGHUP for the end of a program that stays, however early it comes', async () => {
+    const root = await packageAt('early');
+    // A program that has not begun to listen to signals yet: it hangs up on itself, and goes on.
+    await writeFile(
+      join(root, 'citadel', 'main.ts'),
+      "process.kill(process.pid, 'SIGHUP');\nsetImmediate(() => setImmediate(() => console.log('still here')));\n",
+    );
+    const early = (command: string) => run([join(root, 'bin', 'citadel.js'), command]);
+    expect(await early('serve')).to.deep.include({ code: 0, out: 'still here\n' });
+    expect((await early('init')).out).to.equal('');
+  });
+
   it('pass a signal on, and end when the program has ended in order', async () => {
     const config = join(folder, 'issuer.yaml');
     await writeFile(config, `{listen: "127.0.0.1:0", directory: ${join(folder, 'tokens')}, log: {format: json}}`);
