@@ -48,6 +48,6 @@ COPY --from=build /build/node_modules node_modules
 COPY --from=build /build/dist dist
 ENV NODE_ENV=production
 USER 65532:65532
-EXPOSE 15012 15014 15006 15020 15021
+EXPOSE 15012 15014 15006 15008 15020 15021
 ENTRYPOINT ["citadel"]
 CMD ["--help"]

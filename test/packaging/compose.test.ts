@@ -118,7 +118,12 @@ describe('docker-compose.yml', () => {
   it('lets web call orders, and expects orders there', () => {
     const [outbound] = sidecar('web').outbound;
     expect(service('web').environment?.['NEXT']).to.equal(`http://${outbound?.listen}`);
-    expect(outbound?.to).to.equal(`orders-sidecar:${portOf(sidecar('orders').inbound[0]!.listen)}`);
+    const { inbound, tunnel } = sidecar('orders');
+    expect(outbound).to.include({
+      transport: 'tunnel',
+      to: `orders-sidecar:${portOf(inbound[0]!.app)}`,
+      tunnelPort: portOf(tunnel.listen),
+    });
     expect(outbound?.peers).to.deep.equal([`spiffe://${citadel().trustDomain}/ns/shop/sa/orders`]);
   });
 

@@ -3,7 +3,7 @@ import { existsSync, readFileSync } from 'node:fs';
 import path from 'node:path';
 import { expect } from 'chai';
 import { readDockerfile } from './dockerfile.ts';
-import { portOf, readCitadelSettings, readSidecarSettings } from './program-line.ts';
+import { gatesOf, portOf, readCitadelSettings, readSidecarSettings } from './program-line.ts';
 import { ROOT } from './rendered.ts';
 
 describe('Dockerfile', () => {
@@ -75,8 +75,7 @@ describe('Dockerfile', () => {
     const sidecar = readSidecarSettings(readFileSync(path.join(ROOT, 'manifests/samples/orders/sidecar.yaml'), 'utf8'));
     expect(image.ports).to.have.members([
       ...[citadel.api.listen, citadel.health.listen].map(portOf),
-      ...sidecar.inbound.map(({ listen }) => portOf(listen)),
-      ...[sidecar.metrics.listen, sidecar.health.listen].map(portOf),
+      ...[...gatesOf(sidecar), sidecar.metrics.listen, sidecar.health.listen].map(portOf),
     ]);
   });
 

@@ -2,7 +2,7 @@
 import { readFileSync } from 'node:fs';
 import path from 'node:path';
 import { expect } from 'chai';
-import { portOf, readCitadelSettings, readIssuerSettings, readSidecarSettings } from './program-line.ts';
+import { gatesOf, portOf, readCitadelSettings, readIssuerSettings, readSidecarSettings } from './program-line.ts';
 import { type Deployment, ROOT, render } from './rendered.ts';
 
 const documentOf = (file: string): string => readFileSync(path.join(ROOT, file), 'utf8');
@@ -37,11 +37,14 @@ describe('the laptop example in the README', () => {
   it('leads web to orders, whose name it expects, and lets nobody share a port', () => {
     const [gate] = orders.inbound;
     const [way] = web.outbound;
-    expect(way?.to).to.equal(gate?.listen);
+    expect(way).to.include({ transport: 'tunnel', to: gate?.app, tunnelPort: portOf(orders.tunnel.listen) });
     expect(way?.peers).to.deep.equal([`spiffe://${citadel.trustDomain}/ns/shop/sa/orders`]);
-    const listening = [web, orders].flatMap(({ admin, metrics, health, inbound, outbound }) =>
-      [admin, metrics, health, ...inbound, ...outbound].map(({ listen }) => portOf(listen)),
-    );
+    const listening = [web, orders].flatMap((settings) => {
+      const { admin, metrics, health, tunnel, outbound } = settings;
+      const own = [admin, metrics, health, tunnel, ...outbound].map(({ listen }) => listen);
+      return [...new Set([...own, ...gatesOf(settings)])].map(portOf);
+    });
+    for (const { tunnel } of [web, orders]) expect(tunnel.listen).to.match(/^127\.0\.0\.1:/);
     const all = [...listening, ...[issuer.listen, citadel.api.listen, citadel.health.listen].map(portOf)];
     expect(all).to.have.length(new Set(all).size);
   });
@@ -52,6 +55,7 @@ describe('the laptop example in the README', () => {
       expect(readme).to.include(`curl -s http://${health.listen}/readyz`);
     }
     expect(readme).to.include(`calls orders at \`http://${web.outbound[0]?.listen}\``);
+    expect(documentOf('docs/other-peers.md')).to.include(`https://${orders.inbound[0]?.listen}/`);
   });
 });
 

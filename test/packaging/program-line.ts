@@ -43,6 +43,12 @@ export const readCitadelSettings = (text: string): CitadelSettings => load(CITAD
 export const readIssuerSettings = (text: string): DevIssuerSettings => load(devIssuerSpec, text);
 export const readSidecarSettings = (text: string): SidecarSettings => load(SIDECAR_SETTINGS, text);
 
+/** The addresses that a sidecar takes peers at. */
+export function gatesOf({ inbound, tunnel }: SidecarSettings): string[] {
+  if (inbound.length === 0) return [];
+  return [tunnel.listen, ...inbound.flatMap(({ listen }) => listen ?? [])];
+}
+
 export function portOf(address: string): number {
   return Number(address.slice(address.lastIndexOf(':') + 1));
 }

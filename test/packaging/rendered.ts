@@ -37,6 +37,7 @@ export interface Container {
   readonly args?: readonly string[];
   readonly restartPolicy?: string;
   readonly ports?: readonly { readonly name: string; readonly containerPort: number }[];
+  readonly env?: readonly { readonly name: string; readonly value?: string }[];
   readonly securityContext?: SecurityContext;
   readonly startupProbe?: Probe;
   readonly livenessProbe?: Probe;
@@ -98,6 +99,8 @@ export interface ConfigMap extends KubernetesObject {
 
 export interface Service extends KubernetesObject {
   readonly spec: {
+    /** `None`: headless. */
+    readonly clusterIP?: string;
     readonly selector: Readonly<Record<string, string>>;
     readonly ports: readonly { readonly name: string; readonly port: number; readonly targetPort: string | number }[];
   };

@@ -1,7 +1,7 @@
 import { expect } from 'chai';
 import { configOf } from './container-config.ts';
 import { probedPorts } from './pod-rules.ts';
-import { portOf, readCitadelSettings, readProgramLine, readSidecarSettings } from './program-line.ts';
+import { gatesOf, portOf, readCitadelSettings, readProgramLine, readSidecarSettings } from './program-line.ts';
 import { type Container, type Deployment, type PodSpec, type Rendered, render, type Service } from './rendered.ts';
 
 describe('a sample service in the cluster', () => {
@@ -15,6 +15,11 @@ describe('a sample service in the cluster', () => {
   const citadelSettings = () => {
     const pod = base.one<Deployment>('Deployment', 'citadel').spec.template.spec;
     return readCitadelSettings(configOf(base, pod, pod.containers[0]!));
+  };
+
+  const settingsOf = (name: string) => {
+    const pod = rendered.one<Deployment>('Deployment', name).spec.template.spec;
+    return readSidecarSettings(configOf(rendered, pod, pod.initContainers![0]!));
   };
 
   for (const name of ['web', 'orders']) {
@@ -46,7 +51,7 @@ describe('a sample service in the cluster', () => {
           ['sidecar readinessProbe /readyz', health],
         ]);
         expect(sidecar.ports?.map(({ containerPort }) => containerPort)).to.have.members([
-          ...settings.inbound.map(({ listen }) => portOf(listen)),
+          ...gatesOf(settings).map(portOf),
           portOf(settings.metrics.listen),
           health,
         ]);
@@ -72,12 +77,28 @@ describe('a sample service in the cluster', () => {
       });
 
       it('calls Services that are there and expects who runs behind them', () => {
-        for (const { to, peers } of settings.outbound) {
-          const [service, namespace] = to.split(/[.:]/);
-          expect(rendered.one<Service>('Service', service!).spec.ports.map(({ port }) => port)).to.include(portOf(to));
+        for (const { to, peers, transport, tunnelPort } of settings.outbound) {
+          const [service, namespace] = String(to).split(/[.:]/);
+          const { spec } = rendered.one<Service>('Service', service!);
+          expect(transport).to.equal('tunnel');
+          expect(spec.ports.map(({ port }) => port)).to.include(tunnelPort);
+          const { inbound, tunnel } = settingsOf(service!);
+          expect(portOf(tunnel.listen)).to.equal(tunnelPort);
+          expect(inbound.map(({ app }) => portOf(app))).to.include(portOf(String(to)));
           const account = rendered.one<Deployment>('Deployment', service!).spec.template.spec.serviceAccountName;
           expect(peers).to.deep.equal([`spiffe://${settings.trustDomain}/ns/${namespace}/sa/${account}`]);
         }
+      });
+
+      it('has a Service that names every pod, with the ports that peers come to', () => {
+        const { spec } = rendered.one<Service>('Service', name);
+        expect(spec.clusterIP).to.equal('None');
+        expect(spec.ports.map(({ port }) => port)).to.have.members(gatesOf(settings).map(portOf));
+      });
+
+      it('has an app that listens where its sidecar leads', () => {
+        const { PORT } = Object.fromEntries(pod.containers[0]!.env!.map((one) => [one.name, one.value]));
+        expect(settings.inbound.map(({ app }) => app)).to.deep.equal([`127.0.0.1:${PORT}`]);
       });
 
       it('has time to drain before it is killed', () => {
