@@ -38,8 +38,11 @@ export class Http1Upstream implements ChannelReceiver, Carrier {
   readonly #keeper: UpstreamKeeper;
   readonly #registered: RegisteredConnection | undefined;
   #user: UpstreamUser | undefined;
+  /** Made for a request that comes in a moment. */
+  #isAwaited = true;
   #isRetired = false;
   #hasEnded = false;
+  #failure: Refusal | undefined;
 
   constructor({ channel, connection, peer, own }: UpstreamConnection, keeper: UpstreamKeeper) {
     this.channel = channel;
@@ -58,12 +61,16 @@ export class Http1Upstream implements ChannelReceiver, Carrier {
 
   use(user: UpstreamUser): void {
     this.#user = user;
+    this.#isAwaited = false;
     if (this.#registered) this.#registered.requests++;
+    // Before anybody waited for it. Told later: the request is not under way yet.
+    if (this.#hasEnded) queueMicrotask(() => this.#tellEnd());
   }
 
   /** The request is done with it. */
   release(): void {
     this.#user = undefined;
+    this.#isAwaited = false;
     this.isReused = true;
     // What was paused for one request would stall the next one.
     if (this.channel.isPaused) this.channel.resume();
@@ -72,13 +79,14 @@ export class Http1Upstream implements ChannelReceiver, Carrier {
   onBytes(bytes: Buffer, more: boolean): void {
     if (this.#user) this.#user.onAnswerBytes(bytes, more);
     // An answer that nobody asked for would be taken for that of the next request.
+    else if (this.#isAwaited) this.#hasEnded = true;
     else this.#endFree();
   }
 
   onEnd(): void {
     this.#hasEnded = true;
     if (this.#user) this.#user.onAnswerEnd();
-    else this.#endFree();
+    else if (!this.#isAwaited) this.#endFree();
   }
 
   onDrain(): void {
@@ -87,6 +95,7 @@ export class Http1Upstream implements ChannelReceiver, Carrier {
 
   onClose(failure: Refusal | undefined): void {
     this.#hasEnded = true;
+    this.#failure = failure;
     this.#keeper.forget(this);
     const user = this.#user;
     this.#user = undefined;
@@ -95,7 +104,8 @@ export class Http1Upstream implements ChannelReceiver, Carrier {
 
   retire(): void {
     this.#isRetired = true;
-    if (!this.#user) this.#endFree();
+    // The request that it was made for may still go by it.
+    if (!this.#user && !this.#isAwaited) this.#endFree();
   }
 
   expire(): void {
@@ -111,6 +121,11 @@ export class Http1Upstream implements ChannelReceiver, Carrier {
   abandon(): void {
     this.#user = undefined;
     this.channel.abort(new Refusal('connection_broken', 'the request was given up'));
+  }
+
+  #tellEnd(): void {
+    if (this.channel.isClosed) this.onClose(this.#failure);
+    else this.#user?.onAnswerEnd();
   }
 
   #endFree(): void {
