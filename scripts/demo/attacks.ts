@@ -23,11 +23,11 @@ export async function callTheImpostor(mesh: Mesh): Promise<string> {
   return codeIn(body);
 }
 
-/** Someone calls ledger's gate without TLS. @returns the refusal code that ledger's sidecar logged */
+/** Someone calls at ledger's port for tunnels without TLS. @returns the refusal code that ledger's sidecar logged */
 export async function callInPlaintext(mesh: Mesh): Promise<string> {
   const { sidecar, plan } = mesh.service('ledger');
   const refused = sidecar.next('the plaintext caller is refused', ({ event }) => event === 'peer_refused');
-  const socket = connect(plan.ports.inbound, '127.0.0.1', () =>
+  const socket = connect(plan.ports.tunnel, '127.0.0.1', () =>
     socket.write('GET /balance HTTP/1.1\r\nHost: ledger\r\n\r\n'),
   );
   socket.on('error', () => socket.destroy()); // being cut off is what is expected

@@ -14,12 +14,12 @@ export const POISONED = 'ledger-by-poisoned-address';
 
 const TRUST_DOMAIN = 'demo.local';
 const NAMESPACE = 'shop';
-/** Ports 0..39 from the base are the demo's own; the impostor's gate is planned first, at a known place. */
+/** Ports 0..39 from the base are the demo's own; the impostor is planned first, her ports are at known places. */
 export const PORT_COUNT = 40;
+const [IMPOSTOR_TUNNEL, IMPOSTOR_APP] = [4, 5];
 
 export function demoPlan(directory: string, portBase: number): MeshPlan {
   const ports = Array.from({ length: PORT_COUNT }, (_, at) => portBase + at);
-  const impostorGate = portBase + 3;
   return planMesh({
     directory,
     trustDomain: TRUST_DOMAIN,
@@ -36,7 +36,9 @@ export function demoPlan(directory: string, portBase: number): MeshPlan {
         outbound: [
           {
             name: POISONED,
-            to: `127.0.0.1:${impostorGate}`,
+            transport: 'tunnel',
+            to: `127.0.0.1:${portBase + IMPOSTOR_APP}`,
+            tunnelPort: portBase + IMPOSTOR_TUNNEL,
             peers: [`spiffe://${TRUST_DOMAIN}/ns/${NAMESPACE}/sa/ledger`],
           },
         ],

@@ -9,6 +9,7 @@ import { callInPlaintext, callTheImpostor, sendAnExpiredToken } from './attacks.
 import { DEMO_CERTIFICATE_SECONDS, HONEST, IMPOSTOR } from './demo-plan.ts';
 import type { Screen, Summary } from './screen.ts';
 import { startTraffic, type Traffic } from './traffic.ts';
+import { tunnelsOf } from './tunnels.ts';
 
 const REQUESTS_PER_SECOND = 25;
 /** Renewal comes at 40-60 % of the lifetime; past the whole lifetime something is wrong. */
@@ -18,7 +19,7 @@ const ROTATION_WITHIN_MS = DEMO_CERTIFICATE_SECONDS * 1000;
 export async function runStory(mesh: Mesh, screen: Screen, signal: AbortSignal): Promise<Summary> {
   const began = performance.now();
   screen.line(
-    `Sallyport demo: web → orders → ledger, each with a sidecar; certificates live ${DEMO_CERTIFICATE_SECONDS} s.\n`,
+    `Sallyport demo: web → orders → ledger, tunnels between their sidecars; certificates live ${DEMO_CERTIFICATE_SECONDS} s.\n`,
   );
   await startAll(mesh, screen);
   const web = mesh.service('web').plan;
@@ -27,6 +28,7 @@ export async function runStory(mesh: Mesh, screen: Screen, signal: AbortSignal):
     const rotations = watchRotations(mesh, screen, traffic);
     await moreTraffic(traffic, signal);
     screen.say('traffic', `${traffic.sent} requests so far, ${traffic.failed} failed; ${traffic.callers.join(', ')}`);
+    screen.say('tunnel', `web has sent ${await tunnelsOf(mesh.service('web'))}`);
     const refused = await tryWhatMustFail(mesh, screen);
     screen.say('demo', `waits until web, orders and ledger have rotated (about half of ${DEMO_CERTIFICATE_SECONDS} s)`);
     await rotations.all;
@@ -62,7 +64,7 @@ async function tryWhatMustFail(mesh: Mesh, screen: Screen): Promise<Refused> {
   const impostor = await callTheImpostor(mesh);
   screen.say(IMPOSTOR, `answers where orders expects ledger; orders refuses to talk: ${impostor}`);
   const plaintext = await callInPlaintext(mesh);
-  screen.say('stranger', `calls ledger without TLS; ledger refuses: ${plaintext}`);
+  screen.say('stranger', `calls at ledger's tunnel without TLS; ledger refuses: ${plaintext}`);
   const expired = await sendAnExpiredToken(mesh);
   screen.say('old token', `asks citadel for a certificate; citadel refuses: ${expired}`);
   return { impostor, plaintext, expiredToken: expired };
@@ -130,8 +132,9 @@ function codeCheck(what: string, expected: string, seen: string): Summary['check
   return { what, expected, seen, ok: seen === expected };
 }
 
+/** The end: serials begin with the time, and those of one second look alike. */
 function short(fields: LogEvent['fields']): string {
-  return `${String(fields['serial']).slice(0, 8)}…`;
+  return `…${String(fields['serial']).slice(-8)}`;
 }
 
 function untilOf(fields: LogEvent['fields']): string {

@@ -12,8 +12,9 @@ export function thingsToTry({ citadel, rootFile, services }: MeshPlan): string {
     [`curl -s http://127.0.0.1:${web.ports.app}/`, 'the chain, and who each saw calling'],
     [`curl -s http://127.0.0.1:${web.ports.admin}/identity`, 'the certificate in use, never its key'],
     [`curl -s --cacert ${rootFile} ${citadel.url}/v1/bundle`, 'the root that all of them share'],
-    [`curl -sS http://127.0.0.1:${ledger.ports.inbound}/`, "without TLS at ledger's gate: cut off"],
-    [`curl -sSk https://127.0.0.1:${ledger.ports.inbound}/`, 'TLS without a certificate: cut off'],
+    [`curl -s http://127.0.0.1:${web.ports.admin}/connections`, 'the tunnel to orders, and how much it carried'],
+    [`curl -sS http://127.0.0.1:${ledger.ports.tunnel}/`, "without TLS at ledger's tunnel: cut off"],
+    [`curl -sSk https://127.0.0.1:${ledger.ports.tunnel}/`, 'TLS without a certificate: cut off'],
     [
       `curl -s http://127.0.0.1:${ledger.ports.metrics}/metrics | grep ^sidecar_refusals`,
       'and counted, each by its code',
