@@ -22,6 +22,7 @@ const COMMANDS: readonly Command[] = [
     name: 'serve',
     summary: 'Issue certificates: run the API until SIGTERM.',
     flags: [CONFIG, PRINT_CONFIG],
+    exits: ['config', 'authority', 'address', 'drainCut'],
     notes: [
       ENVIRONMENT,
       'SIGTERM and SIGINT finish what is in flight and end. SIGHUP reads log.level and the files of the authority again.',
@@ -31,6 +32,7 @@ const COMMANDS: readonly Command[] = [
     name: 'init',
     summary: 'Create the authority (root and intermediate) in its folder, without serving.',
     flags: [CONFIG, PRINT_CONFIG, JSON_OUTPUT],
+    exits: ['config', 'authority'],
     notes: [
       ENVIRONMENT,
       'What exists is checked and kept, never overwritten. `citadel serve` does the same at its first start.',
@@ -41,6 +43,7 @@ const COMMANDS: readonly Command[] = [
     summary: 'Show the certificates, CSR or bundle in a file, and what is wrong with them.',
     operands: ['FILE'],
     flags: [TRUST, JSON_OUTPUT],
+    exits: ['findings'],
     notes: [
       'FILE may be PEM, DER, a SPIFFE bundle or an answer of POST /v1/certificates. Of a private key the kind is shown only.',
     ],
@@ -49,6 +52,7 @@ const COMMANDS: readonly Command[] = [
     name: 'dev-issuer',
     summary: 'UNSAFE outside development: issue service account tokens for local workloads.',
     flags: [CONFIG, PRINT_CONFIG],
+    exits: ['config', 'authority', 'address'],
     notes: ['It stands in for Kubernetes on a laptop. Anybody who can read its folder is every workload.'],
   },
 ];

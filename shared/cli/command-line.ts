@@ -4,6 +4,8 @@
  */
 import { parseArgs } from 'node:util';
 import { Refusal } from '../errors/refusal.ts';
+import type { Exit } from '../process/exit-codes.ts';
+import { meant } from '../text/likely-name.ts';
 
 export interface Flag {
   /** Long name without dashes. */
@@ -21,6 +23,8 @@ export interface Command {
   /** Names of the operands, all required. */
   readonly operands?: readonly string[];
   readonly flags: readonly Flag[];
+  /** How it can end beside `ok`, `failed` and `usage`, by which everything can. */
+  readonly exits?: readonly Exit[];
   /** Sentences under the flags: what it does, what to do next. */
   readonly notes?: readonly string[];
 }
@@ -117,24 +121,6 @@ function checkOperands(program: Program, command: Command, given: readonly strin
   const what =
     given.length < wanted.length ? `missing ${wanted[given.length]}` : `unexpected \`${given[wanted.length]}\``;
   throw new Refusal('usage_invalid', `${what}; usage: ${usage}`);
-}
-
-function meant(word: string, names: readonly string[]): string {
-  const near = names.find((name) => distance(name, word) <= 2);
-  return near ? `, did you mean \`${near}\`?` : '';
-}
-
-/** Levenshtein's edit distance. */
-function distance(a: string, b: string): number {
-  let row = Array.from({ length: b.length + 1 }, (_, at) => at);
-  for (let i = 1; i <= a.length; i++) {
-    const next = [i];
-    for (let j = 1; j <= b.length; j++) {
-      next[j] = Math.min(row[j]! + 1, next[j - 1]! + 1, row[j - 1]! + (a[i - 1] === b[j - 1] ? 0 : 1));
-    }
-    row = next;
-  }
-  return row[b.length]!;
 }
 
 function flagValues(values: Readonly<Record<string, unknown>>): FlagValues {

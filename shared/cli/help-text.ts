@@ -1,5 +1,5 @@
 /** The help text of a program and of each of its commands, from their description. Pure. */
-import { EXIT } from '../process/exit-codes.ts';
+import { EXIT, type Exit } from '../process/exit-codes.ts';
 import { COMMON_FLAGS, type Command, type Flag, type Program } from './command-line.ts';
 
 export function programHelp({ name, summary, commands }: Program): string {
@@ -8,7 +8,7 @@ export function programHelp({ name, summary, commands }: Program): string {
     [`Usage: ${name} COMMAND [flags]`],
     ['Commands:', ...columns(commands.map((command) => [usageOf(command), command.summary]))],
     ['Flags:', ...columns(COMMON_FLAGS.map(flagRow))],
-    exitCodes(),
+    exitCodes(commands),
     [`\`${name} COMMAND --help\` tells about one command.`],
   ]);
 }
@@ -19,7 +19,7 @@ export function commandHelp({ name }: Program, command: Command): string {
     [`Usage: ${name} ${usageOf(command)} [flags]`],
     ['Flags:', ...columns([...command.flags, ...COMMON_FLAGS].map(flagRow))],
     [...(command.notes ?? [])],
-    exitCodes(),
+    exitCodes([command]),
   ]);
 }
 
@@ -32,8 +32,11 @@ function flagRow({ name, short, value, repeated, help }: Flag): [string, string]
   return [short ? `-${short}, ${long}` : `    ${long}`, repeated ? `${help} May be given several times.` : help];
 }
 
-function exitCodes(): string[] {
-  return ['Exit codes:', ...columns(Object.values(EXIT).map(({ code, meaning }) => [String(code), meaning]))];
+/** Only those that one of the commands can end with: the others would be looked for in vain. */
+function exitCodes(commands: readonly Command[]): string[] {
+  const possible = new Set<string>(['ok', 'failed', 'usage', ...commands.flatMap(({ exits = [] }) => exits)]);
+  const rows = Object.entries<(typeof EXIT)[Exit]>(EXIT).filter(([exit]) => possible.has(exit));
+  return ['Exit codes:', ...columns(rows.map(([, { code, meaning }]) => [String(code), meaning]))];
 }
 
 function columns(rows: readonly (readonly [string, string])[]): string[] {

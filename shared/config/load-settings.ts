@@ -6,7 +6,8 @@
 import { readFileSync } from 'node:fs';
 import { type Document, isMap, LineCounter, parseDocument } from 'yaml';
 import type { z } from 'zod';
-import { type SettingsKey, type SettingsSpec, settingsKeys } from './settings.ts';
+import { meant } from '../text/likely-name.ts';
+import { keysAt, type SettingsKey, type SettingsSpec, settingsKeys } from './settings.ts';
 import { SettingsProblems } from './settings-problems.ts';
 
 export { SettingsProblems };
@@ -41,9 +42,11 @@ export function loadSettings<Schema extends z.ZodObject>(
     if (issue.code === 'unrecognized_keys') {
       for (const key of issue.keys) {
         const path = [...issue.path, key];
-        problems.push(`${where(path)}: unknown key \`${path.join('.')}\`${suggestion(key, keys, issue.path)}`);
+        problems.push(
+          `${where(path)}: unknown key \`${path.join('.')}\`${suggestion(key, keysAt(spec.schema, issue.path))}`,
+        );
       }
-    } else problems.push(`${where(issue.path)}: \`${issue.path.join('.')}\`: ${issue.message}`);
+    } else problems.push(`${where(issue.path)}: \`${issue.path.join('.')}\`${complaint(issue, values)}`);
   }
   if (problems.length > 0) throw new SettingsProblems(problems);
   return deepFreeze(parsed.data as z.output<Schema>);
@@ -163,12 +166,18 @@ function variableFor(keys: readonly SettingsKey[], path: Path): string {
   return key ? `environment ${key.variable}` : 'configuration';
 }
 
-function suggestion(unknown: string, keys: readonly SettingsKey[], parent: Path): string {
-  const siblings = new Set(
-    keys.filter((key) => parent.every((part, at) => key.path[at] === part)).map((key) => key.path[parent.length] ?? ''),
-  );
-  const near = [...siblings].find((name) => name.toLowerCase() === unknown.toLowerCase().replaceAll(/[-_]/g, ''));
-  return near ? `, did you mean \`${near}\`?` : `; known here: ${[...siblings].join(', ')}`;
+/** A required value that is not there is no wrong type: zod would say that it received `undefined`. */
+function complaint({ code, message, path }: z.core.$ZodIssue, values: Record<string, unknown>): string {
+  const isMissing = code !== 'custom' && path.length > 0 && valueAt(values, path) === undefined;
+  return isMissing ? ' is missing' : `: ${message}`;
+}
+
+function valueAt(values: unknown, path: Path): unknown {
+  return path.reduce<unknown>((at, key) => (at as Record<PropertyKey, unknown> | null | undefined)?.[key], values);
+}
+
+function suggestion(unknown: string, known: readonly string[]): string {
+  return meant(unknown, known) || (known.length === 0 ? '' : `; known here: ${known.join(', ')}`);
 }
 
 function deepFreeze<T>(value: T): T {

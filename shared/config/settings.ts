@@ -48,6 +48,15 @@ export function settingsKeys({ prefix, schema }: SettingsSpec<z.ZodObject>): Set
   });
 }
 
+/** The names that an object of the settings may have, also of one inside a list. */
+export function keysAt(schema: z.ZodType, path: readonly PropertyKey[]): string[] {
+  const { shape, element } = definition(unwrapped(schema));
+  const [key, ...rest] = path;
+  if (key === undefined) return Object.keys(shape ?? {});
+  const inner = typeof key === 'number' ? element : shape?.[String(key)];
+  return inner ? keysAt(inner, rest) : [];
+}
+
 function leaves(schema: z.ZodType, path: readonly string[]): { path: readonly string[]; schema: z.ZodType }[] {
   const { type, shape } = definition(unwrapped(schema));
   if (type !== 'object' || !shape) return [{ path, schema }];

@@ -12,7 +12,9 @@ export const EXIT = {
   findings: { code: 7, meaning: '`inspect` found something wrong in the file' },
 } as const;
 
-const BY_CODE: Partial<Record<RefusalCode, keyof typeof EXIT>> = {
+export type Exit = keyof typeof EXIT;
+
+const BY_CODE: Partial<Record<RefusalCode, Exit>> = {
   usage_invalid: 'usage',
   config_invalid: 'config',
   address_in_use: 'address',

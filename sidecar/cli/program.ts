@@ -15,6 +15,7 @@ const COMMANDS: readonly Command[] = [
       { name: 'workers', value: 'N', help: 'Threads that carry traffic. Default: `workers` of the configuration.' },
       { name: 'print-config', help: 'Print the configuration in effect, secrets removed, and exit.' },
     ],
+    exits: ['config', 'address', 'drainCut'],
     notes: [
       'Every key has an environment variable, for example SIDECAR__LOG__LEVEL for log.level. docs/configuration.md lists them.',
       'SIGTERM and SIGINT drain and end. SIGHUP reads log.level again and fetches a new certificate.',

@@ -1,8 +1,10 @@
 import { expect } from 'chai';
+import { CITADEL } from '../../../citadel/cli/program.ts';
 import { type Program, readCommandLine } from '../../../shared/cli/command-line.ts';
 import { commandHelp, programHelp } from '../../../shared/cli/help-text.ts';
 import { Refusal } from '../../../shared/errors/refusal.ts';
 import { EXIT } from '../../../shared/process/exit-codes.ts';
+import { SIDECAR } from '../../../sidecar/cli/program.ts';
 
 const GATE: Program = {
   name: 'gate',
@@ -12,6 +14,7 @@ const GATE: Program = {
       name: 'open',
       summary: 'Open it.',
       operands: ['DOOR'],
+      exits: ['config'],
       flags: [
         { name: 'config', short: 'c', value: 'FILE', help: 'The file.' },
         { name: 'key', value: 'NAME', repeated: true, help: 'A key.' },
@@ -19,7 +22,7 @@ const GATE: Program = {
       ],
       notes: ['A note.'],
     },
-    { name: 'close', summary: 'Close it.', flags: [] },
+    { name: 'close', summary: 'Close it.', flags: [], exits: ['drainCut'] },
   ],
 };
 
@@ -95,11 +98,23 @@ describe('a command line', () => {
 });
 
 describe('the help text', () => {
-  it('lists every command, flag and exit code', () => {
+  const codesIn = (help: string): string[] =>
+    Array.from(help.slice(help.indexOf('Exit codes:')).matchAll(/^ {2}(\d+) {2}\S/gm), (match) => match[1]!);
+
+  it('lists every command and flag', () => {
     const help = programHelp(GATE);
     for (const part of ['gate: a program for tests.', 'open DOOR', 'Open it.', 'close', '--version'])
       expect(help).to.include(part);
-    for (const { code, meaning } of Object.values(EXIT)) expect(help).to.include(`  ${code}  ${meaning}`);
+  });
+
+  it('lists the exit codes that can come about, and no others', () => {
+    expect(codesIn(commandHelp(GATE, GATE.commands[0]!))).to.deep.equal(['0', '1', '2', '3']);
+    expect(codesIn(commandHelp(GATE, GATE.commands[1]!))).to.deep.equal(['0', '1', '2', '6']);
+    expect(codesIn(programHelp(GATE))).to.deep.equal(['0', '1', '2', '3', '6']);
+    expect(programHelp(GATE)).to.include(`  6  ${EXIT.drainCut.meaning}`);
+    // No files of an authority and nothing to inspect beside an app.
+    expect(codesIn(programHelp(SIDECAR))).to.deep.equal(['0', '1', '2', '3', '5', '6']);
+    expect(codesIn(programHelp(CITADEL))).to.deep.equal(Object.values(EXIT).map(({ code }) => String(code)));
   });
 
   it('tells about one command what it takes', () => {

@@ -17,7 +17,7 @@ const schema = z.strictObject({
     .prefault({}),
   peers: z.array(z.string()).default([]).meta({ description: 'Who may pass.' }),
   doors: z
-    .array(z.strictObject({ to: z.string() }))
+    .array(z.strictObject({ to: z.union([z.string(), z.array(z.string())]), wide: z.boolean().optional() }))
     .default([])
     .meta({ description: 'Its doors.' }),
   password: z.string().optional().meta({ description: 'A secret.', secret: true }),
@@ -71,7 +71,7 @@ describe('settings', () => {
   it('are refused with every problem at once, each with its place', () => {
     const text = 'nmae: x\nlimits:\n  bodyBytes: zero\n  body_bytes: 1\npeers: a\n';
     expect(problems(text, { GATE__LIMITS__OPEN: 'yes', GATE__NOPE: '1', GATE__DOORS: '{' })).to.have.members([
-      'gate.yaml:1: unknown key `nmae`; known here: name, limits, peers, doors, password',
+      'gate.yaml:1: unknown key `nmae`, did you mean `name`?',
       'gate.yaml:4: unknown key `limits.body_bytes`, did you mean `bodyBytes`?',
       'gate.yaml:3: `limits.bodyBytes`: Invalid input: expected number, received string',
       'gate.yaml:5: `peers`: Invalid input: expected array, received string',
@@ -79,6 +79,25 @@ describe('settings', () => {
       'environment GATE__NOPE: no setting has this variable',
       'environment GATE__DOORS: not valid JSON',
     ]);
+  });
+
+  it('suggest what was meant by an unknown key, also inside a list, and else tell what is known there', () => {
+    expect(problems('doors:\n  - to: a\n    wdie: true\n')).to.deep.equal([
+      'gate.yaml:3: unknown key `doors.0.wdie`, did you mean `wide`?',
+    ]);
+    expect(problems('doors:\n  - to: a\n    colour: red\n')).to.deep.equal([
+      'gate.yaml:3: unknown key `doors.0.colour`; known here: to, wide',
+    ]);
+    expect(problems('limit: {}\n')).to.deep.equal(['gate.yaml:1: unknown key `limit`, did you mean `limits`?']);
+    expect(problems('lock: 1\n')[0]).to.equal(
+      'gate.yaml:1: unknown key `lock`; known here: name, limits, peers, doors, password',
+    );
+  });
+
+  it('say of what is not there that it is missing', () => {
+    expect(problems('doors:\n  - wide: true\n')).to.deep.equal(['gate.yaml:2: `doors.0.to` is missing']);
+    expect(problems('doors:\n  - to: 1\n')[0]).to.include('`doors.0.to`: Invalid input');
+    expect(problems('doors:\n  - to:\n')[0]).to.include('`doors.0.to`: Invalid input');
   });
 
   it('ignore variables that only look like theirs', () => {
