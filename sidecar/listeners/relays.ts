@@ -97,6 +97,7 @@ function detectingRelay(parts: RelayParts): Relay {
     clock,
     patienceMs: limits.detectMs,
     undecidedMs: limits.headerSeconds * 1000,
+    idleSeconds: limits.idleSeconds,
     log,
     refused,
   });

@@ -8,9 +8,10 @@ import type { Clock } from '../../shared/clock/clock.ts';
 import { Refusal } from '../../shared/errors/refusal.ts';
 import type { Log } from '../../shared/log/log.ts';
 import { FirstLook } from './first-look.ts';
+import { IdleWatch } from './idle-watch.ts';
 import type { Spoken } from './protocol-detect.ts';
 import type { Accepted, Relay } from './relay.ts';
-import type { Upstream } from './upstream.ts';
+import { giveUp, type Upstream } from './upstream.ts';
 
 export interface DetectingRelayOptions {
   readonly http: Relay;
@@ -22,6 +23,8 @@ export interface DetectingRelayOptions {
   readonly patienceMs: number;
   /** Milliseconds after which a client that has begun must be understood. */
   readonly undecidedMs: number;
+  /** Seconds that nobody may speak at all. */
+  readonly idleSeconds: number;
   readonly log: Log;
   readonly refused: (refusal: Refusal) => void;
 }
@@ -31,20 +34,23 @@ const REMEMBERED_MS = 600_000;
 
 export class DetectingRelay implements Relay {
   readonly #options: DetectingRelayOptions;
+  readonly #watch: IdleWatch;
   readonly #looks = new Set<FirstLook>();
   #serverFirstUntil = 0;
 
   constructor(options: DetectingRelayOptions) {
     this.#options = options;
+    this.#watch = new IdleWatch(options.clock, options.idleSeconds);
   }
 
   accept(accepted: Accepted): void {
-    if (accepted.channel.isClosed) return;
-    const { upstream, clock, undecidedMs } = this.#options;
+    const { channel, ready } = accepted;
+    if (channel.isClosed) return void (ready && giveUp(ready, 'the client left'));
+    const { upstream, clock, undecidedMs, idleSeconds } = this.#options;
     const patienceMs = clock.monotonic() < this.#serverFirstUntil ? 0 : this.#options.patienceMs;
     const look = new FirstLook(
       accepted,
-      { upstream, clock, patienceMs, undecidedMs },
+      { upstream, clock, watch: this.#watch, patienceMs, undecidedMs, idleSeconds },
       {
         understood: (spoken) => {
           this.#looks.delete(look);

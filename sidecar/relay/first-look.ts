@@ -5,15 +5,22 @@
 import type { Clock, Timer } from '../../shared/clock/clock.ts';
 import { asRefusal, Refusal } from '../../shared/errors/refusal.ts';
 import type { Channel, ChannelReceiver } from '../channel/channel.ts';
+import type { IdleWatch } from './idle-watch.ts';
+import { Linger } from './linger.ts';
 import { type Spoken, spokenIn } from './protocol-detect.ts';
 import type { Accepted, Carrier, Relay, RetirementReason } from './relay.ts';
-import type { Upstream, UpstreamConnection } from './upstream.ts';
+import { giveUp, type Upstream, type UpstreamConnection } from './upstream.ts';
 
 export interface LookOptions {
   readonly upstream: Upstream;
   readonly clock: Clock;
+  readonly watch: IdleWatch;
+  /** How long the client may be silent before the destination is dialed. */
   readonly patienceMs: number;
+  /** How long a client that has begun may take to be understood. */
   readonly undecidedMs: number;
+  /** How long nobody may speak at all. */
+  readonly idleSeconds: number;
 }
 
 export interface LookEvents {
@@ -21,22 +28,29 @@ export interface LookEvents {
   understood(spoken: Spoken): Relay;
   /** The destination spoke before the client did. */
   serverSpoke(): void;
-  /** It ended before it was understood. */
+  /** It ended before it was understood, and its channel is closed. */
   over(why: Refusal | undefined): void;
 }
+
+/** `reaching`: understood, and the destination is being dialed. `ending`: nothing is read any more. */
+type Phase = 'looking' | 'reaching' | 'ending' | 'over';
+
+/** How every answer begins (RFC 9112 §4): an HTTP server says that to a silent client when it loses patience. */
+const ANSWER_START = 'HTTP/';
 
 export class FirstLook implements ChannelReceiver, Carrier {
   readonly #accepted: Accepted;
   readonly #options: LookOptions;
   readonly #events: LookEvents;
   readonly #left = new AbortController();
+  #phase: Phase = 'looking';
   #timer: Timer | undefined;
   #heard: Buffer = Buffer.alloc(0);
   #hasEnded = false;
-  #dialing: Promise<UpstreamConnection | undefined> | undefined;
-  #isUnderstood = false;
+  /** Until the client has shown otherwise. */
+  #spoken: Spoken = 'opaque';
+  #dialing: Promise<void> | undefined;
   #ready: UpstreamConnection | undefined;
-  #isOver = false;
 
   constructor(accepted: Accepted, options: LookOptions, events: LookEvents) {
     this.#accepted = accepted;
@@ -47,25 +61,23 @@ export class FirstLook implements ChannelReceiver, Carrier {
 
   begin(): void {
     const { channel, connection } = this.#accepted;
-    connection.carriedBy(this);
-    if (this.#isOver) return;
     channel.receiver = this;
+    connection.carriedBy(this);
+    if (this.#phase !== 'looking') return;
+    const { patienceMs } = this.#options;
     if (this.#ready) this.#listenTo(this.#ready);
-    const { clock, patienceMs } = this.#options;
-    if (patienceMs === 0) void this.#reach();
-    else this.#timer = clock.after(patienceMs, () => void this.#reach());
+    if (this.#ready || patienceMs === 0) this.#lookOut();
+    else this.#wait(patienceMs, () => this.#lookOut());
     channel.resume();
   }
 
   onBytes(bytes: Buffer): void {
-    const { clock, undecidedMs } = this.#options;
-    if (this.#heard.length === 0 && !this.#isUnderstood) {
-      this.#timer?.cancel();
-      this.#timer = clock.after(undecidedMs, () => this.#fail(new Refusal('protocol_unknown', 'too few bytes')));
-    }
+    if (this.#phase !== 'looking' && this.#phase !== 'reaching') return;
+    if (this.#heard.length === 0) this.#wait(this.#options.undecidedMs, () => this.#fail(TOO_FEW()));
     // A copy: a lent buffer is the channel's again after this.
     this.#heard = Buffer.concat([this.#heard, bytes]);
-    const spoken = this.#isUnderstood ? undefined : spokenIn(this.#heard);
+    if (this.#phase !== 'looking') return;
+    const spoken = spokenIn(this.#heard);
     if (spoken !== undefined) void this.#understood(spoken);
   }
 
@@ -77,99 +89,135 @@ export class FirstLook implements ChannelReceiver, Carrier {
 
   onDrain(): void {}
 
-  onClose(failure: Refusal | undefined): void {
-    this.#finish(failure);
+  /** The client left. Nobody is to blame for that. */
+  onClose(): void {
+    this.#finish(undefined);
   }
 
   retire(reason: RetirementReason): void {
-    if (reason === 'draining') this.#fail(undefined);
+    // Who takes over is told too: what has been understood may finish.
+    if (reason === 'draining' && this.#phase === 'looking') this.#endInOrder(undefined);
   }
 
   expire(): void {
-    this.#fail(new Refusal('connection_expired'));
+    if (this.#phase === 'looking' || this.#phase === 'reaching') this.#fail(new Refusal('connection_expired'));
   }
 
   cut(why: Refusal): void {
-    this.#fail(why);
+    if (this.#phase === 'ending') this.#accepted.channel.abort(why);
+    else this.#fail(why);
   }
 
-  /** Dials, so that the destination can speak. */
-  #reach(): Promise<UpstreamConnection | undefined> {
-    if (this.#ready || this.#isOver) return Promise.resolve(this.#ready);
+  /** Whoever speaks first decides now. */
+  #lookOut(): void {
+    const { idleSeconds } = this.#options;
+    this.#wait(idleSeconds * 1000, () => this.#endInOrder(new Refusal('connection_idle', 'nobody spoke')));
+    void this.#reach();
+  }
+
+  #reach(): Promise<void> {
+    if (this.#ready) return Promise.resolve();
     this.#dialing ??= this.#dial();
     return this.#dialing;
   }
 
-  async #dial(): Promise<UpstreamConnection | undefined> {
+  async #dial(): Promise<void> {
     try {
       const ready = await this.#options.upstream.dial(this.#left.signal);
-      if (this.#isOver) return void ready.channel.abort(new Refusal('connection_broken', 'the client left'));
+      if (this.#phase !== 'looking' && this.#phase !== 'reaching') return giveUp(ready, 'not needed any more');
       this.#ready = ready;
       this.#listenTo(ready);
-      return ready;
     } catch (error) {
       this.#fail(asRefusal(error, 'upstream_unreachable'));
-      return undefined;
     }
   }
 
   #listenTo({ channel }: UpstreamConnection): void {
-    const spoke = (deliver: (to: ChannelReceiver) => void): void => {
-      if (this.#isOver) return;
-      this.#events.serverSpoke();
-      this.#handOver('opaque');
-      deliver(channel.receiver);
-    };
     channel.receiver = {
-      onBytes: (bytes, more) => spoke((to) => to.onBytes(bytes, more)),
-      onEnd: () => spoke((to) => to.onEnd()),
-      onDrain() {},
-      onClose: (failure) => {
-        if (!this.#isOver) this.#fail(failure ?? new Refusal('connection_broken', 'the destination closed'));
+      onBytes: (bytes, more) => {
+        if (this.#phase !== 'looking' && this.#phase !== 'reaching') return;
+        if (this.#phase === 'looking') {
+          // A server of HTTP speaks first only to say goodbye. It must not make the client's next bytes unread ones.
+          if (beginsAnswer(bytes)) return this.#endInOrder(new Refusal('protocol_unknown', 'an answer came first'));
+          this.#events.serverSpoke();
+        }
+        this.#handOver();
+        channel.receiver.onBytes(bytes, more);
       },
+      onEnd: () => {
+        if (this.#phase === 'looking') this.#endInOrder(undefined);
+      },
+      onDrain() {},
+      onClose: (failure) => this.#fail(failure ?? new Refusal('connection_broken', 'the destination closed')),
     };
   }
 
   async #understood(spoken: Spoken): Promise<void> {
-    if (this.#isOver || this.#isUnderstood) return;
-    this.#isUnderstood = true;
+    if (this.#phase !== 'looking') return;
+    this.#phase = 'reaching';
+    this.#spoken = spoken;
     this.#timer?.cancel();
     // A request finds its own connection; bytes need theirs before they are delivered.
     if (spoken !== 'http' && !this.#ready) {
       this.#accepted.channel.pause();
-      if (!(await this.#reach())) return;
-      if (this.#isOver) return;
-      // What waited in the channel is heard too, before it changes hands.
-      this.#accepted.channel.resume();
+      await this.#reach();
     }
-    this.#handOver(spoken);
+    this.#handOver();
   }
 
-  #handOver(spoken: Spoken): void {
-    this.#isOver = true;
+  #handOver(): void {
+    if (this.#phase === 'over' || this.#phase === 'ending') return;
+    this.#phase = 'over';
     this.#timer?.cancel();
+    this.#left.abort();
     const { channel } = this.#accepted;
-    const relay = this.#events.understood(spoken);
+    const relay = this.#events.understood(this.#spoken);
     relay.accept(this.#ready ? { ...this.#accepted, ready: this.#ready } : this.#accepted);
     replay(channel, this.#heard, this.#hasEnded);
   }
 
-  #fail(why: Refusal | undefined): void {
-    if (this.#isOver) return;
-    const { channel } = this.#accepted;
-    if (why) channel.abort(why);
-    else channel.end();
+  /** At once. */
+  #fail(why: Refusal): void {
+    if (this.#phase !== 'looking' && this.#phase !== 'reaching') return;
+    this.#accepted.channel.abort(why);
     this.#finish(why);
   }
 
+  /** The client learns it by an end, and has a moment to end too. */
+  #endInOrder(why: Refusal | undefined): void {
+    if (this.#phase !== 'looking') return;
+    this.#phase = 'ending';
+    this.#letGo(why);
+    const { watch, idleSeconds } = this.#options;
+    new Linger({ channel: this.#accepted.channel, watch, idleSeconds, closed: () => this.#finish(why) });
+  }
+
   #finish(why: Refusal | undefined): void {
-    if (this.#isOver) return;
-    this.#isOver = true;
-    this.#timer?.cancel();
-    this.#left.abort();
-    this.#ready?.channel.abort(why ?? new Refusal('connection_broken', 'the client left'));
+    if (this.#phase === 'over') return;
+    this.#phase = 'over';
+    this.#letGo(why);
     this.#events.over(why);
   }
+
+  #letGo(why: Refusal | undefined): void {
+    this.#timer?.cancel();
+    this.#left.abort();
+    const ready = this.#ready;
+    this.#ready = undefined;
+    if (ready) giveUp(ready, why?.code ?? 'the client left');
+  }
+
+  #wait(ms: number, then: () => void): void {
+    this.#timer?.cancel();
+    this.#timer = this.#options.clock.after(ms, then);
+  }
+}
+
+const TOO_FEW = (): Refusal => new Refusal('protocol_unknown', 'too few bytes');
+
+function beginsAnswer(bytes: Buffer): boolean {
+  const start = bytes.toString('latin1', 0, ANSWER_START.length);
+  return ANSWER_START.startsWith(start);
 }
 
 /** Gives the receiver what was heard before it came. */

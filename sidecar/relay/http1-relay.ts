@@ -14,6 +14,7 @@ import type { Http1Context, HttpObserver } from './http1-context.ts';
 import { Http1Pool } from './http1-pool.ts';
 import { IdleWatch } from './idle-watch.ts';
 import type { Accepted, Relay } from './relay.ts';
+import { giveUp, type UpstreamConnection } from './upstream.ts';
 
 export interface Http1RelayOptions {
   readonly destination: Destination;
@@ -47,10 +48,17 @@ export class Http1Relay implements Relay {
 
   accept(accepted: Accepted): void {
     const { channel, ready } = accepted;
-    if (channel.isClosed) return void ready?.channel.abort(new Refusal('connection_broken', 'the caller left'));
-    // The destination is one then: what came with a connection of its own goes where that leads.
-    if (ready) this.#context.endpoints.ways[0]!.adopt(ready);
+    if (channel.isClosed) return void (ready && giveUp(ready, 'the caller left'));
+    if (ready) this.#take(ready);
     this.#connections.add(new Http1Connection(accepted, this.#context, this.#closed));
+  }
+
+  /** Where there are several endpoints nobody knows any more to which of them it leads: requests choose anew. */
+  #take(ready: UpstreamConnection): void {
+    const [pool, ...others] = this.#context.endpoints.ways;
+    if (!pool || others.length > 0) return void giveUp(ready, 'requests choose anew');
+    ready.release?.();
+    pool.adopt(ready);
   }
 
   drain(): void {

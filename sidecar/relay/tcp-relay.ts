@@ -11,7 +11,7 @@ import type { ServedConnection } from '../telemetry/served-request.ts';
 import { ChannelSplice, type ChannelSpliceOptions, type SpliceTap } from './channel-splice.ts';
 import { IdleWatch } from './idle-watch.ts';
 import type { Accepted, Carrier, Relay } from './relay.ts';
-import type { Upstream, UpstreamConnection } from './upstream.ts';
+import { giveUp, type Upstream, type UpstreamConnection } from './upstream.ts';
 
 /** Counts one connection while it lasts. */
 export interface FlowObserver {
@@ -48,7 +48,7 @@ export class TcpRelay implements Relay {
 
   accept(accepted: Accepted): void {
     const { channel, connection, ready } = accepted;
-    if (channel.isClosed) return void ready?.channel.abort(new Refusal('connection_broken', 'the client left'));
+    if (channel.isClosed) return void (ready && giveUp(ready, 'the client left'));
     this.#carried.set(channel, undefined);
     connection.requests++;
     if (ready) this.#join(accepted, ready, this.#watch.now());
@@ -76,10 +76,7 @@ export class TcpRelay implements Relay {
       this.#tell(refusal, accepted);
       return channel.abort(refusal);
     }
-    if (channel.isClosed) {
-      upstream.release?.();
-      return upstream.channel.abort(new Refusal('connection_broken', 'the client left'));
-    }
+    if (channel.isClosed) return giveUp(upstream, 'the client left');
     this.#join(accepted, upstream, startedAt);
   }
 

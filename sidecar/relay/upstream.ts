@@ -1,4 +1,5 @@
 /** Where a relay sends what it carries: the app on loopback, or a peer behind mutual TLS. It makes connections, it keeps none. */
+import { Refusal } from '../../shared/errors/refusal.ts';
 import type { Channel } from '../channel/channel.ts';
 import type { Identity } from '../identity/identity.ts';
 import type { VerifiedPeer } from '../tls/peer-check.ts';
@@ -21,4 +22,10 @@ export interface Upstream {
   readonly address: string;
   /** @throws {Refusal} why it cannot be reached or is not trusted */
   dial(signal?: AbortSignal): Promise<UpstreamConnection>;
+}
+
+/** Ends a connection that was made for nothing. */
+export function giveUp({ channel, release }: UpstreamConnection, why: string): void {
+  release?.();
+  channel.abort(new Refusal('connection_broken', why));
 }
