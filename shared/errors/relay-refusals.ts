@@ -50,7 +50,7 @@ export const RELAY_REFUSALS = {
   upstream_overloaded: {
     status: 503,
     message: 'Too much is in progress at the destination.',
-    help: 'See `limits.destinationActive`: the destination is slower than what is asked of it, or the limit is too low.',
+    help: 'See `balance.mostActive`: the destination is slower than what is asked of it, or the limit is too low.',
   },
   upstream_reset: {
     status: 502,

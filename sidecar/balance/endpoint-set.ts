@@ -60,13 +60,13 @@ export class EndpointSet<T> {
 
   /**
    * Counts as begun: `ended` must follow.
-   * @param but one that has just failed, when there is another
+   * @param tried those that have just failed; they are chosen only when there are no others
    * @throws {Refusal} upstream_overloaded, upstream_unreachable
    */
-  begin(but?: Endpoint<T>): Endpoint<T> {
+  begin(tried: readonly Endpoint<T>[] = NOBODY): Endpoint<T> {
     const { mostActive, clock, randomness } = this.#options;
     if (this.#active >= mostActive) throw new Refusal('upstream_overloaded', `${mostActive} in progress`);
-    const endpoint = this.#single() ?? leastOfTwo(this.#choices(clock.monotonic(), but), randomness);
+    const endpoint = this.#single() ?? leastOfTwo(this.#choices(clock.monotonic(), tried), randomness);
     if (!endpoint) throw new Refusal('upstream_unreachable', 'no address is known');
     endpoint.active++;
     this.#active++;
@@ -87,10 +87,10 @@ export class EndpointSet<T> {
   }
 
   /** When everyone is out or just failed, everyone is tried: a guess is better than a certain refusal. */
-  #choices(now: number, but: Endpoint<T> | undefined): readonly Endpoint<T>[] {
-    const well = this.#list.filter((endpoint) => endpoint !== but && !endpoint.isOut(now));
+  #choices(now: number, tried: readonly Endpoint<T>[]): readonly Endpoint<T>[] {
+    const well = this.#list.filter((endpoint) => !tried.includes(endpoint) && !endpoint.isOut(now));
     if (well.length > 0) return well;
-    const others = this.#list.filter((endpoint) => endpoint !== but);
+    const others = this.#list.filter((endpoint) => !tried.includes(endpoint));
     return others.length > 0 ? others : this.#list;
   }
 
@@ -105,3 +105,5 @@ export class EndpointSet<T> {
     if (endpoint.active === 0 && this.#leaving.delete(endpoint)) this.#options.left(endpoint.way, endpoint.address);
   }
 }
+
+const NOBODY: readonly never[] = [];

@@ -3,9 +3,11 @@
  * endpoint cannot be reached another one is tried before anybody is told. Nothing has been sent by then, so a second
  * try repeats nothing.
  */
+import { asRefusal } from '../../shared/errors/refusal.ts';
 import type { Endpoint } from '../balance/endpoint.ts';
 import type { EndpointSet } from '../balance/endpoint-set.ts';
 import type { Destination } from './destination.ts';
+import { faultOfEndpoint, MOST_TRIES } from './endpoint-fault.ts';
 import type { Upstream, UpstreamConnection } from './upstream.ts';
 
 /** With a set of endpoints of its own. */
@@ -13,9 +15,6 @@ export function balancedUpstream(destination: Destination): Upstream {
   const endpoints = destination.endpoints({ wayTo: (upstream) => upstream, left: () => {} });
   return new BalancedUpstream(endpoints, destination.kind, destination.address);
 }
-
-/** Endpoints that one connection is tried at. */
-const TRIES = 3;
 
 class BalancedUpstream implements Upstream {
   readonly kind: Upstream['kind'];
@@ -30,15 +29,16 @@ class BalancedUpstream implements Upstream {
   }
 
   async dial(signal?: AbortSignal): Promise<UpstreamConnection> {
-    let failed: Endpoint<Upstream> | undefined;
-    for (let left = Math.min(TRIES, this.#endpoints.size); ; left--) {
-      const endpoint = this.#endpoints.begin(failed);
+    const tried: Endpoint<Upstream>[] = [];
+    for (;;) {
+      const endpoint = this.#endpoints.begin(tried);
       try {
         return { ...(await endpoint.way.dial(signal)), release: this.#releaseOf(endpoint) };
       } catch (error) {
-        this.#endpoints.ended(endpoint, signal?.aborted ? undefined : false);
-        if (left <= 1 || signal?.aborted) throw error;
-        failed = endpoint;
+        const isItsFault = !signal?.aborted && faultOfEndpoint(asRefusal(error, 'upstream_unreachable'));
+        this.#endpoints.ended(endpoint, isItsFault ? false : undefined);
+        tried.push(endpoint);
+        if (!isItsFault || tried.length >= Math.min(MOST_TRIES, this.#endpoints.size)) throw error;
       }
     }
   }

@@ -216,7 +216,7 @@ export class Http1Exchange implements UpstreamUser {
     if (isUnprocessed(refusal) && !this.#wasUnprocessed) {
       this.#wasUnprocessed = true;
       this.#dial();
-    } else if (this.#route.moveOn()) this.#dial();
+    } else if (this.#route.moveOn(refusal)) this.#dial();
     else this.#fail(refusalOfEnd(refusal, this.#context.kind));
   }
 

@@ -6,15 +6,13 @@
 import type { Refusal } from '../../shared/errors/refusal.ts';
 import type { Endpoint } from '../balance/endpoint.ts';
 import type { EndpointSet } from '../balance/endpoint-set.ts';
+import { faultOfEndpoint, MOST_TRIES } from './endpoint-fault.ts';
 import type { Http1Pool } from './http1-pool.ts';
-
-/** Endpoints that one request is tried at. */
-const TRIES = 3;
 
 export class Http1Route {
   readonly #endpoints: EndpointSet<Http1Pool>;
   #endpoint: Endpoint<Http1Pool> | undefined;
-  #triesLeft = 0;
+  readonly #tried: Endpoint<Http1Pool>[] = [];
 
   constructor(endpoints: EndpointSet<Http1Pool>) {
     this.#endpoints = endpoints;
@@ -22,7 +20,7 @@ export class Http1Route {
 
   /** `end` must follow. @throws {Refusal} upstream_overloaded, upstream_unreachable */
   begin(): Http1Pool {
-    this.#triesLeft = Math.min(TRIES, this.#endpoints.size) - 1;
+    this.#tried.length = 0;
     this.#endpoint = this.#endpoints.begin();
     return this.#endpoint.way;
   }
@@ -33,12 +31,12 @@ export class Http1Route {
   }
 
   /** The endpoint could not be reached. @returns whether there is another one now */
-  moveOn(): boolean {
-    const failed = this.#endpoint!;
-    if (this.#triesLeft-- <= 0 || this.#endpoints.size === 0) return false;
-    this.#endpoints.ended(failed, false);
-    this.#endpoint = undefined;
-    this.#endpoint = this.#endpoints.begin(failed);
+  moveOn(why: Refusal): boolean {
+    const tried = this.#tried;
+    tried.push(this.#endpoint!);
+    if (!faultOfEndpoint(why) || tried.length >= Math.min(MOST_TRIES, this.#endpoints.size)) return false;
+    this.#endpoints.ended(this.#endpoint!, false);
+    this.#endpoint = this.#endpoints.begin(tried);
     return true;
   }
 
@@ -55,8 +53,6 @@ export class Http1Route {
  * its own part (502 to 504) did badly. A caller's own fault, or a limit of ours, says nothing.
  */
 export function didWell(refusal: Refusal | undefined, status: number | undefined): boolean | undefined {
-  if (refusal) return ENDPOINT_FAULT.test(refusal.code) ? false : undefined;
+  if (refusal) return faultOfEndpoint(refusal) ? false : undefined;
   return status === undefined ? undefined : status < 502 || status > 504;
 }
-
-const ENDPOINT_FAULT = /^(?:upstream_(?!overloaded)|tunnel_|peer_|app_|answer_timeout)/;

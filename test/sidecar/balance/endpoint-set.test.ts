@@ -69,11 +69,22 @@ describe('the endpoints of a destination', () => {
     const { endpoints } = set();
     endpoints.update(at('a', 'b'));
     const first = endpoints.begin();
-    expect(endpoints.begin(first).way).to.not.equal(first.way);
+    expect(endpoints.begin([first]).way).to.not.equal(first.way);
     const { endpoints: alone } = set();
     alone.update(at('a'));
     const only = alone.begin();
-    expect(alone.begin(only)).to.equal(only);
+    expect(alone.begin([only])).to.equal(only);
+  });
+
+  it('tries every other one before any of those that have failed', () => {
+    for (const draws of [[0], [0.3, 0.9], [0.99, 0], [0.5, 0.2, 0.8]]) {
+      const { endpoints } = set(100, draws);
+      endpoints.update(at('a', 'b', 'c'));
+      const tried = [endpoints.begin()];
+      tried.push(endpoints.begin(tried));
+      tried.push(endpoints.begin(tried));
+      expect(new Set(tried.map(({ way }) => way)).size).to.equal(3);
+    }
   });
 
   it('lets what is in progress at a leaving endpoint end, and sends nothing new there', () => {
