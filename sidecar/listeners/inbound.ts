@@ -3,18 +3,19 @@
  * on a port of its own for peers that know no tunnels. Whoever gets through has proved an SVID of a trusted trust
  * domain; whether it may call is policy, which is not decided here.
  */
+import type { Socket } from 'node:net';
 import { Refusal } from '../../shared/errors/refusal.ts';
 import { parseListenAddress } from '../../shared/process/listen-address.ts';
 import { SocketChannel } from '../channel/socket-channel.ts';
 import { AppUpstream } from '../relay/app-upstream.ts';
 import { onlyUpstream } from '../relay/destination.ts';
-import type { RelayProtocol } from '../relay/relay.ts';
+import type { Relay, RelayProtocol } from '../relay/relay.ts';
 import { ownService } from '../telemetry/istio-labels.ts';
 import { createMtlsServer } from '../tls/mtls-server.ts';
 import { createListener, type WiredRelay, wireRelay } from './create-listener.ts';
 import type { Listener } from './listener.ts';
 import type { ListenerParts } from './listener-parts.ts';
-import { orPlaintext } from './plaintext-gate.ts';
+import { PlaintextGate } from './plaintext-gate.ts';
 import type { TunnelledApp } from './tunnel-gate.ts';
 
 export interface InboundSettings {
@@ -70,12 +71,26 @@ function createPort(
       log.warn('peer_refused', { code: refusal.code, detail: refusal.detail, remoteAddress });
     },
   });
-  const { detectMs } = limits;
-  const server = unsafePlaintext
-    ? orPlaintext(mtls, { clock, detectMs }, (socket) => {
-        const connection = registry.register({ ...facts, leg: 'plain', socket });
-        relay.accept({ channel: new SocketChannel(socket), connection });
-      })
-    : mtls;
-  return createListener({ direction, name, listen, server, relay, log }, parts);
+  if (!unsafePlaintext) return createListener({ direction, name, listen, server: mtls, relay, log }, parts);
+  const onPlain = (socket: Socket): void => {
+    const connection = registry.register({ ...facts, leg: 'plain', socket });
+    relay.accept({ channel: new SocketChannel(socket), connection });
+  };
+  const gate = new PlaintextGate({ mtls, clock, detectMs: limits.detectMs, onPlain });
+  const { server } = gate;
+  return createListener({ direction, name, listen, server, relay: bothOf(gate, relay), log }, parts);
+}
+
+/** Who has not been heard ends with those who are carried. */
+function bothOf(gate: PlaintextGate, relay: Relay): Pick<Relay, 'drain' | 'close'> {
+  return {
+    drain() {
+      gate.drain();
+      relay.drain();
+    },
+    close() {
+      gate.drain();
+      relay.close();
+    },
+  };
 }

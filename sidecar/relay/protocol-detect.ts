@@ -18,7 +18,10 @@ export const LONGEST_LOOK = LONGEST_METHOD + 1 + 8;
 const SCHEMES = ['http://', 'https://'];
 const LONGEST_SCHEME = 'https://'.length;
 
-const [TLS_HANDSHAKE, TLS_MAJOR, SPACE, STAR, DASH, SLASH, BRACKET] = [0x16, 0x03, 0x20, 0x2a, 0x2d, 0x2f, 0x5b];
+/** RFC 8446 §5.1: the type of the record that a client begins with. */
+export const TLS_HANDSHAKE = 0x16;
+
+const [TLS_MAJOR, SPACE, STAR, DASH, SLASH, BRACKET] = [0x03, 0x20, 0x2a, 0x2d, 0x2f, 0x5b];
 
 /** @returns undefined when more bytes are needed */
 export function spokenIn(bytes: Buffer): Spoken | undefined {
