@@ -12,6 +12,7 @@ import type { WaysOut } from './listeners/destinations.ts';
 import { createInboundApp } from './listeners/inbound.ts';
 import type { Listener } from './listeners/listener.ts';
 import type { ListenerParts } from './listeners/listener-parts.ts';
+import { limitOfOpenFiles } from './listeners/open-files.ts';
 import { createOutboundListener } from './listeners/outbound.ts';
 import { createTunnelListener } from './listeners/tunnel-gate.ts';
 import { TUNNEL_ALPN } from './relay/peer-session.ts';
@@ -41,7 +42,14 @@ export function composeListeners(
   const { limits, tunnel } = settings;
   const metrics = new DataPlaneMetrics();
   const { expiryGraceSeconds } = limits;
-  const registry = new ConnectionRegistry({ ...around, metrics: metrics.connections, expiryGraceSeconds });
+  // All threads open the files of one process.
+  const openFiles = limitOfOpenFiles() / settings.workers;
+  const registry = new ConnectionRegistry({
+    ...around,
+    metrics: metrics.connections,
+    expiryGraceSeconds,
+    openFiles,
+  });
   const parts = partsOf(settings, around, { store, counters, registry, metrics });
   const ways = waysOut(settings, around, { store, registry, parts });
   const apps = settings.inbound.map((one) => createInboundApp(one, parts));

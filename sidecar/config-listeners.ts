@@ -77,7 +77,7 @@ export const balance = z.strictObject({
     1,
     1_000_000,
     10_000,
-    'Requests and connections in progress per destination before more are refused.',
+    'Requests and connections in progress per destination before more are refused, in each worker.',
   ),
   failures: whole(1, 1000, 5, 'Failures in a row after which an endpoint is left alone.'),
   ejectionSeconds: whole(1, 3600, 30, 'How long the first time, seconds; longer each further time.'),

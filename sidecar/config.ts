@@ -29,14 +29,14 @@ const workload = z.strictObject({
 });
 
 const limits = z.strictObject({
-  connections: whole(1, 1_000_000, 10_000, 'Most open connections per listener.'),
+  connections: whole(1, 1_000_000, 10_000, 'Most open connections per listener, in each worker.'),
   handshakeSeconds: whole(1, 120, 5, 'How long a TLS handshake may take, seconds.'),
   connectSeconds: whole(1, 120, 5, 'How long connecting may take, to peers and to the app, seconds.'),
   detectMs: whole(
     10,
     60_000,
     1000,
-    'How long `protocol: auto` waits for the first bytes before it carries the connection as tcp, milliseconds.',
+    'How long a silent client is waited for, milliseconds. Then `protocol: auto` dials the destination, which may speak first, and `unsafePlaintext` takes the client for one without TLS.',
   ),
   headerSeconds: whole(1, 300, 10, 'How long an HTTP header may take to arrive, seconds.'),
   headerBytes: whole(1024, 1_048_576, 16_384, 'Largest HTTP header, bytes.'),

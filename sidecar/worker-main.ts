@@ -2,7 +2,6 @@
  * One worker of a sidecar with `--workers`: the data plane and nothing else. Identity comes from the main thread;
  * signals, probes and pages are its business. It ends when it is told to, or with the process.
  */
-import { writeSync } from 'node:fs';
 import { parentPort, workerData } from 'node:worker_threads';
 import { systemClock, systemRandomness } from '../shared/clock/clock.ts';
 import { asRefusal } from '../shared/errors/refusal.ts';
@@ -15,11 +14,12 @@ import { IdentityMetrics } from './telemetry/identity-metrics.ts';
 import type { Answers, FromWorker, Question, ToWorker } from './workers/messages.ts';
 import { MirroredIdentity } from './workers/mirrored-identity.ts';
 import { onBoundPorts } from './workers/same-ports.ts';
+import { STANDARD_ERROR, writeWhole } from './workers/write-whole.ts';
 
 const { settings, isTerminal } = workerData as { settings: SidecarSettings; isTerminal: boolean };
 const port = parentPort!;
 // Straight to the descriptor: the stream of a worker goes through the main thread, and a line would wait for it.
-const out = { write: (line: string) => writeSync(2, line), isTTY: isTerminal };
+const out = { write: (line: string) => writeWhole(STANDARD_ERROR, line), isTTY: isTerminal };
 const log = createLog({ program: 'sidecar', ...settings.log, out });
 const around = { clock: systemClock, randomness: systemRandomness, log };
 const store = new MirroredIdentity(systemClock, log);
@@ -58,7 +58,10 @@ function answerTo(question: Question): Promise<Answers[keyof Answers]> {
 
 /** @param ports those of the first worker: what it got for a port 0, the others open too */
 function open(ports: BoundPorts | undefined): Promise<BoundPorts> {
-  if (ports) plane = composeListeners(onBoundPorts(settings, ports), around, { store, counters });
+  if (ports) {
+    plane.close();
+    plane = composeListeners(onBoundPorts(settings, ports), around, { store, counters });
+  }
   return plane.open();
 }
 

@@ -4,7 +4,7 @@ import { Refusal } from '../../shared/errors/refusal.ts';
 import type { Log } from '../../shared/log/log.ts';
 import { type ListenAddress, parseListenAddress } from '../../shared/process/listen-address.ts';
 import type { Address } from '../balance/endpoint.ts';
-import { Resolver } from '../balance/resolver.ts';
+import { Resolver, type ResolverOptions } from '../balance/resolver.ts';
 import { AppUpstream } from '../relay/app-upstream.ts';
 import { BalancedDestination } from '../relay/destination.ts';
 import { type PeerDialer, PeerUpstream } from '../relay/peer-upstream.ts';
@@ -41,6 +41,8 @@ export interface WaysOut {
   readonly dialer: PeerDialer;
   readonly tunnels: SessionPools;
   readonly balance: BalanceSettings;
+  /** All addresses of a name; default: the system's resolver. */
+  readonly lookup?: ResolverOptions['lookup'];
 }
 
 /** @throws {Refusal} address_unusable */
@@ -74,7 +76,7 @@ export function createDestination(
       endpointEjected(name);
       log.warn('endpoint_ejected', { address: `${host}:${port}` });
     },
-    resolver: (onAddresses) => resolver(targets, parts, balance, log, onAddresses),
+    resolver: (onAddresses) => resolver(targets, parts, ways, { log, onAddresses }),
   });
   return { destination, host: targets[0]!.host };
 }
@@ -82,17 +84,15 @@ export function createDestination(
 function resolver(
   targets: readonly Address[],
   { clock }: ListenerParts,
-  { resolveSeconds: everySeconds }: BalanceSettings,
-  log: Log,
-  onAddresses: (addresses: readonly Address[]) => void,
+  { balance: { resolveSeconds: everySeconds }, lookup = systemLookup }: WaysOut,
+  { log, onAddresses }: { log: Log; onAddresses: (addresses: readonly Address[]) => void },
 ): Resolver {
-  return new Resolver(targets, {
-    clock,
-    everySeconds,
-    lookup: async (host) => (await lookup(host, { all: true })).map(({ address }) => address),
-    onAddresses,
-    onFailure: (host, reason) => log.warn('name_unresolved', { host, reason }),
-  });
+  const onFailure = (host: string, reason: string): void => log.warn('name_unresolved', { host, reason });
+  return new Resolver(targets, { clock, everySeconds, lookup, onAddresses, onFailure });
+}
+
+async function systemLookup(host: string): Promise<string[]> {
+  return (await lookup(host, { all: true })).map(({ address }) => address);
 }
 
 function upstreamTo(
