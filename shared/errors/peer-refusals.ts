@@ -40,7 +40,7 @@ export const PEER_REFUSALS = {
   peer_untrusted: {
     status: 401,
     message: 'The certificate of the peer does not chain to its trust domain’s bundle.',
-    help: 'Another authority signed it. Compare the fingerprints of `GET /v1/bundle` on both sides.',
+    help: 'Another authority signed it, or the chain lacks the intermediate, or has the leaf twice. The log has what the certificate claims; compare the fingerprints of `GET /v1/bundle` on both sides.',
   },
   peer_chain_invalid: {
     status: 401,
