@@ -21,14 +21,28 @@ export class OpenFiles {
     this.#most = Math.max(1, Math.floor((limit - RESERVED) / FILES_PER_CONNECTION));
   }
 
+  /** Connections that the files are enough for. */
+  get most(): number {
+    return this.#most;
+  }
+
   get full(): boolean {
     return this.#held >= this.#most;
   }
 
   /** Counts until the socket closes. */
   hold(socket: Socket): void {
+    this.take();
+    socket.once('close', () => this.giveBack());
+  }
+
+  /** One more connection, whoever it belongs to. */
+  take(): void {
     this.#change(1);
-    socket.once('close', () => this.#change(-1));
+  }
+
+  giveBack(): void {
+    this.#change(-1);
   }
 
   /** @param fn called when the last place is taken, and when one is free again */

@@ -20,6 +20,7 @@ import { isOurs, parseAuthority } from './authority.ts';
 import { createListener, listenerLog } from './create-listener.ts';
 import type { Listener } from './listener.ts';
 import type { ListenerParts } from './listener-parts.ts';
+import { StreamPlaces } from './stream-places.ts';
 
 /** An app that tunnels lead to. */
 export interface TunnelledApp {
@@ -32,7 +33,9 @@ export interface TunnelledApp {
 export interface TunnelGateOptions {
   readonly apps: readonly TunnelledApp[];
   readonly limits: TunnelLimits;
-  readonly parts: Pick<ListenerParts, 'registry' | 'clock' | 'refused'>;
+  readonly parts: Pick<ListenerParts, 'registry' | 'clock' | 'refused'> & {
+    readonly limits: { readonly connections: number };
+  };
   readonly log: Log;
 }
 
@@ -82,10 +85,13 @@ export class TunnelGate {
   readonly #options: TunnelGateOptions;
   readonly #apps: ReadonlyMap<number, TunnelledApp>;
   readonly #sessions = new Set<Session>();
+  readonly #places: StreamPlaces;
 
   constructor(options: TunnelGateOptions) {
     this.#options = options;
     this.#apps = new Map(options.apps.map((app) => [app.port, app]));
+    const { registry, limits } = options.parts;
+    this.#places = new StreamPlaces(registry.files, limits.connections);
   }
 
   /** A peer that has proved who it is and agreed on HTTP/2. */
@@ -98,6 +104,7 @@ export class TunnelGate {
       limits,
       events: {
         onConnect: (request) => void this.#connect(request, caller),
+        onReleased: () => this.#places.end(peer.spiffeId.uri),
         onClose: (why) => this.#closed(session, caller, why),
       },
     });
@@ -125,6 +132,8 @@ export class TunnelGate {
   }
 
   async #connect(request: ConnectRequest, caller: Caller): Promise<void> {
+    const full = this.#places.begin(caller.peer.spiffeId.uri);
+    if (full) return this.#refuse(request, caller, 503, new Refusal('connection_limit', full));
     const authority = parseAuthority(request.authority);
     if (!authority || !isOurs(authority, caller.localAddress)) {
       return this.#refuse(request, caller, 400, new Refusal('tunnel_target_invalid', request.authority));

@@ -23,6 +23,8 @@ export interface SessionEvents {
   onConnect?(request: ConnectRequest): void;
   /** Client: a stream may be opened again, or the peer has said how many. */
   onRoom?(): void;
+  /** A stream is over. Server: one for every `onConnect`. */
+  onReleased?(): void;
   /** GOAWAY came or was sent: open nothing here any more. */
   onDraining?(): void;
   /** Once, after every stream was closed. Undefined when it ended in order. */
@@ -237,6 +239,7 @@ export class Session {
   }
 
   #released(): void {
+    this.#events.onReleased?.();
     if (this.#isClosed) return;
     if (this.#core.streams.size === 0) this.#idleSince = this.#clock.monotonic();
     if (this.#isDraining) this.#finishIfEmpty();
