@@ -2,6 +2,9 @@
 import { readFileSync } from 'node:fs';
 import path from 'node:path';
 import { expect } from 'chai';
+import { settingsKeys } from '../../shared/config/settings.ts';
+import { REFUSALS } from '../../shared/errors/refusal.ts';
+import { SIDECAR_SETTINGS } from '../../sidecar/config.ts';
 import { gatesOf, portOf, readCitadelSettings, readIssuerSettings, readSidecarSettings } from './program-line.ts';
 import { type Deployment, ROOT, render } from './rendered.ts';
 
@@ -56,6 +59,37 @@ describe('the laptop example in the README', () => {
     }
     expect(readme).to.include(`calls orders at \`http://${web.outbound[0]?.listen}\``);
     expect(documentOf('docs/other-peers.md')).to.include(`https://${orders.inbound[0]?.listen}/`);
+  });
+});
+
+describe('the page on the data plane', () => {
+  const page = documentOf('docs/data-plane.md');
+
+  it('shows ways out that a sidecar takes', () => {
+    const { outbound } = readSidecarSettings(yamlAfter(page, '## Transports'));
+    expect(outbound.map(({ transport }) => transport)).to.deep.equal(['tunnel', 'mtls']);
+  });
+
+  it('names only settings that there are', () => {
+    const known = settingsKeys(SIDECAR_SETTINGS).map(({ path: key }) => key.join('.'));
+    const named = Array.from(
+      page.matchAll(/`((?:limits|balance|tunnel|log|admin|metrics|health)\.\w+)`/g),
+      ([, key]) => key!,
+    );
+    expect(named).not.to.be.empty;
+    expect(named.filter((key) => !known.includes(key))).to.deep.equal([]);
+  });
+
+  it('names only codes that there are', () => {
+    const [, table = ''] = page.split('| the code |');
+    const codes = Array.from(
+      table.split('\n**')[0]!.matchAll(/`((?:identity|upstream|peer|tunnel|app|http|answer)_[a-z_]+)`/g),
+    );
+    expect(codes).not.to.be.empty;
+    const EVENTS = ['peer_refused'];
+    expect(
+      codes.map(([, code]) => code!).filter((code) => !(code in REFUSALS) && !EVENTS.includes(code)),
+    ).to.deep.equal([]);
   });
 });
 
