@@ -84,7 +84,7 @@ interface Caller {
 export class TunnelGate {
   readonly #options: TunnelGateOptions;
   readonly #apps: ReadonlyMap<number, TunnelledApp>;
-  readonly #sessions = new Set<Session>();
+  readonly #sessions = new Map<Session, Caller>();
   readonly #places: StreamPlaces;
 
   constructor(options: TunnelGateOptions) {
@@ -104,11 +104,11 @@ export class TunnelGate {
       limits,
       events: {
         onConnect: (request) => void this.#connect(request, caller),
+        onLast: () => caller.carrier.heard(),
         onReleased: () => this.#places.end(peer.spiffeId.uri),
         onClose: (why) => this.#closed(session, caller, why),
       },
     });
-    this.#sessions.add(session);
     const facts = {
       direction: 'inbound',
       leg: 'mtls',
@@ -116,19 +116,21 @@ export class TunnelGate {
       listener: 'tunnel',
       protocol: 'tunnel',
     } as const;
-    const connection = parts.registry.register({ ...facts, socket, peer, own });
-    const caller = { peer, own, carrier: new SessionCarrier(session, connection), localAddress: socket.localAddress };
+    const carrier = new SessionCarrier(session);
+    const caller: Caller = { peer, own, carrier, localAddress: socket.localAddress };
+    this.#sessions.set(session, caller);
+    carrier.registeredAs(parts.registry.register({ ...facts, socket, peer, own }));
   }
 
   /** Nobody new comes, and what is open finishes. */
   drain(): void {
     for (const { relay } of this.#options.apps) relay.drain();
-    for (const session of this.#sessions) session.drain();
+    for (const { carrier } of this.#sessions.values()) carrier.retire('draining');
   }
 
   close(): void {
     for (const { relay } of this.#options.apps) relay.close();
-    for (const session of this.#sessions) session.cut(new Refusal('draining'));
+    for (const session of this.#sessions.keys()) session.cut(new Refusal('draining'));
   }
 
   async #connect(request: ConnectRequest, caller: Caller): Promise<void> {

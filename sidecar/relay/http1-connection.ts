@@ -65,6 +65,11 @@ export class Http1Connection implements ChannelReceiver, Caller, Carrier, Watche
     connection.carriedBy(this);
   }
 
+  /** Its session tells it when to end. */
+  get isStream(): boolean {
+    return this.#registered.isStream === true;
+  }
+
   get state(): ConnectionState {
     return this.#registered.state;
   }
@@ -111,7 +116,8 @@ export class Http1Connection implements ChannelReceiver, Caller, Carrier, Watche
 
   retire(reason: RetirementReason): void {
     this.isLast = true;
-    if (reason === 'draining' && this.#isIdle) this.#end();
+    // A stream was opened for a request, which then is on its way.
+    if (reason === 'draining' && this.#isIdle && (this.#hasAsked || !this.isStream)) this.#end();
   }
 
   expire(): void {

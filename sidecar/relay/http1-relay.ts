@@ -62,7 +62,7 @@ export class Http1Relay implements Relay {
   }
 
   drain(): void {
-    for (const connection of this.#connections) connection.retire('draining');
+    for (const connection of this.#connections) if (!connection.isStream) connection.retire('draining');
   }
 
   close(): void {

@@ -59,7 +59,8 @@ export class PeerSession implements PooledSession {
       throw new Refusal('tunnel_unsupported', `${to.host}:${to.port} speaks no HTTP/2`);
     }
     handshakeEnded('ok');
-    const session = new Session({ socket, role: 'client', clock, limits, events: { onClose() {} } });
+    const events = { onDraining: () => carrier.peerDrains(), onLast: () => carrier.heard(), onClose() {} };
+    const session = new Session({ socket, role: 'client', clock, limits, events });
     const facts = {
       direction: 'outbound',
       leg: 'mtls',
@@ -67,8 +68,9 @@ export class PeerSession implements PooledSession {
       listener: 'tunnel',
       protocol: 'tunnel',
     } as const;
-    const connection = registrar.register({ ...facts, socket, peer, own });
-    return new PeerSession(session, new SessionCarrier(session, connection), peer, own);
+    const carrier: SessionCarrier = new SessionCarrier(session);
+    carrier.registeredAs(registrar.register({ ...facts, socket, peer, own }));
+    return new PeerSession(session, carrier, peer, own);
   }
 
   get room(): number {

@@ -35,6 +35,8 @@ export interface Carrier {
 /** What the registry knows of one connection. */
 export interface RegisteredConnection {
   readonly id: number;
+  /** Ends when its session tells so: the other side knows then that nothing more is to be asked by it. */
+  readonly isStream?: boolean;
   readonly state: ConnectionState;
   /** Counted by the relay. */
   requests: number;

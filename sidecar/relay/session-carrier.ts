@@ -1,7 +1,8 @@
 /**
  * How a tunnel session ends with the identities that opened it. The session is the registered connection; what its
  * streams carry is told when the session is: a stream has no life of its own beyond it. Retiring stops new streams
- * and lets the others finish; the cut ends them all.
+ * and lets the others finish; the cut ends them all. Idle streams end only when the other side has heard that the
+ * session ends: before that it may be asking by one of them, and nobody would answer.
  */
 import type { Refusal } from '../../shared/errors/refusal.ts';
 import type { Channel } from '../channel/channel.ts';
@@ -20,13 +21,17 @@ const MOST_CLOSED = 64;
 
 export class SessionCarrier implements Carrier {
   readonly #session: CarriedSession;
-  readonly #connection: RegisteredConnection;
+  #connection!: RegisteredConnection;
   readonly #streams = new Set<StreamConnection>();
   #reason: RetirementReason | undefined;
+  #isHeard = false;
 
-  /** @param connection the session's own entry in the registry */
-  constructor(session: CarriedSession, connection: RegisteredConnection) {
+  constructor(session: CarriedSession) {
     this.#session = session;
+  }
+
+  /** Before any stream. @param connection the session's own entry in the registry, which may retire it at once */
+  registeredAs(connection: RegisteredConnection): void {
     this.#connection = connection;
     connection.carriedBy(this);
   }
@@ -42,7 +47,20 @@ export class SessionCarrier implements Carrier {
   retire(reason: RetirementReason): void {
     this.#reason = reason;
     this.#session.drain();
-    for (const { carrier } of this.#open()) carrier?.retire(reason);
+    const told = this.#isHeard ? reason : gentle(reason);
+    for (const { carrier } of this.#open()) carrier?.retire(told);
+  }
+
+  /** The other side wants the end of the session: it takes nothing new. */
+  peerDrains(): void {
+    if (this.#reason === undefined) this.retire('rotation');
+  }
+
+  /** The other side has heard of the end of the session. */
+  heard(): void {
+    if (this.#isHeard) return;
+    this.#isHeard = true;
+    if (this.#reason === 'draining') for (const { carrier } of this.#open()) carrier?.retire('draining');
   }
 
   expire(): void {
@@ -66,7 +84,13 @@ export class SessionCarrier implements Carrier {
   }
 }
 
+/** Draining ends what is idle; whatever else only lets nothing new begin. */
+function gentle(reason: RetirementReason): RetirementReason {
+  return reason === 'draining' ? 'rotation' : reason;
+}
+
 class StreamConnection implements RegisteredConnection {
+  readonly isStream = true;
   readonly stream: Pick<Channel, 'isClosed'>;
   carrier: Carrier | undefined;
   readonly #session: RegisteredConnection;
@@ -102,7 +126,8 @@ class StreamConnection implements RegisteredConnection {
     this.carrier = carrier;
     // What was decided before is told at once.
     const reason = this.#retiredFor();
-    if (reason !== undefined) carrier.retire(reason);
+    // What was opened on the way is to be used once, however late it is.
+    if (reason !== undefined) carrier.retire(gentle(reason));
     if (this.#session.state === 'expired') carrier.expire();
   }
 }

@@ -27,6 +27,8 @@ export interface SessionEvents {
   onReleased?(): void;
   /** GOAWAY came or was sent: open nothing here any more. */
   onDraining?(): void;
+  /** Our last GOAWAY is out. A server sends it when the peer has read the first one. */
+  onLast?(): void;
   /** Once, after every stream was closed. Undefined when it ended in order. */
   onClose(why: Refusal | undefined): void;
 }
@@ -235,6 +237,7 @@ export class Session {
     this.#deadlines.clear('goaway');
     if (this.#server) this.#server.isShut = true;
     this.#core.writer.goAway(this.#core.lastPeerStream, H2.NO_ERROR);
+    this.#events.onLast?.();
     this.#finishIfEmpty();
   }
 

@@ -20,7 +20,8 @@ function session() {
     drain: () => events.push('session drains'),
     cut: (why: Refusal) => events.push(`session cut ${why.code}`),
   };
-  const carrier = new SessionCarrier(carried, registered);
+  const carrier = new SessionCarrier(carried);
+  carrier.registeredAs(registered);
   const stream = (name: string) => {
     const channel = { isClosed: false };
     const connection = carrier.entered(channel);
@@ -31,7 +32,7 @@ function session() {
     });
     return { channel, connection };
   };
-  return { events, registered, carried, stream };
+  return { events, carrier, registered, carried, stream };
 }
 
 describe('streams of a session', () => {
@@ -54,10 +55,33 @@ describe('streams of a session', () => {
 
   it('are told at once what was decided before they came', () => {
     const { events, registered, stream } = session();
-    registered.carrier!.retire('draining');
+    registered.carrier!.retire('expiry');
     registered.state = 'expired';
     stream('late');
-    expect(events).to.deep.equal(['session drains', 'late retires: draining', 'late expires']);
+    expect(events).to.deep.equal(['session drains', 'late retires: expiry', 'late expires']);
+  });
+
+  it('end for draining only when the other side has heard of it, and never before they were used', () => {
+    const { events, carrier, registered, stream } = session();
+    stream('one');
+    registered.carrier!.retire('draining');
+    expect(events.splice(0)).to.deep.equal(['session drains', 'one retires: rotation']);
+    carrier.heard();
+    expect(events.splice(0)).to.deep.equal(['one retires: draining']);
+    stream('late');
+    expect(events.splice(0)).to.deep.equal(['late retires: rotation']);
+    carrier.heard();
+    expect(events).to.deep.equal([]);
+  });
+
+  it('begin nothing new when the other side drains', () => {
+    const { events, carrier, registered, stream } = session();
+    stream('one');
+    carrier.peerDrains();
+    expect(events.splice(0)).to.deep.equal(['session drains', 'one retires: rotation']);
+    registered.carrier!.retire('draining');
+    carrier.peerDrains();
+    expect(events).to.deep.equal(['session drains', 'one retires: rotation']);
   });
 
   it('are told nothing once they are closed', () => {
