@@ -7,7 +7,7 @@ import { asRefusal, Refusal } from '../../shared/errors/refusal.ts';
 import type { Channel, ChannelReceiver } from '../channel/channel.ts';
 import type { IdleWatch } from './idle-watch.ts';
 import { Linger } from './linger.ts';
-import { type Spoken, spokenIn } from './protocol-detect.ts';
+import { type Spoken, saidIn, spokenIn } from './protocol-detect.ts';
 import type { Accepted, Carrier, Relay, RetirementReason } from './relay.ts';
 import { giveUp, type Upstream, type UpstreamConnection } from './upstream.ts';
 
@@ -35,9 +35,6 @@ export interface LookEvents {
 /** `reaching`: understood, and the destination is being dialed. `ending`: nothing is read any more. */
 type Phase = 'looking' | 'reaching' | 'ending' | 'over';
 
-/** How every answer begins (RFC 9112 §4): an HTTP server says that to a silent client when it loses patience. */
-const ANSWER_START = 'HTTP/';
-
 export class FirstLook implements ChannelReceiver, Carrier {
   readonly #accepted: Accepted;
   readonly #options: LookOptions;
@@ -46,6 +43,8 @@ export class FirstLook implements ChannelReceiver, Carrier {
   #phase: Phase = 'looking';
   #timer: Timer | undefined;
   #heard: Buffer = Buffer.alloc(0);
+  /** By the destination. */
+  #said: Buffer = Buffer.alloc(0);
   #hasEnded = false;
   /** Until the client has shown otherwise. */
   #spoken: Spoken = 'opaque';
@@ -134,15 +133,11 @@ export class FirstLook implements ChannelReceiver, Carrier {
 
   #listenTo({ channel }: UpstreamConnection): void {
     channel.receiver = {
-      onBytes: (bytes, more) => {
+      onBytes: (bytes) => {
         if (this.#phase !== 'looking' && this.#phase !== 'reaching') return;
-        if (this.#phase === 'looking') {
-          // A server of HTTP speaks first only to say goodbye. It must not make the client's next bytes unread ones.
-          if (beginsAnswer(bytes)) return this.#endInOrder(new Refusal('protocol_unknown', 'an answer came first'));
-          this.#events.serverSpoke();
-        }
+        this.#said = Buffer.concat([this.#said, bytes]);
+        if (this.#phase === 'looking' && !this.#mayDecide(channel)) return;
         this.#handOver();
-        channel.receiver.onBytes(bytes, more);
       },
       onEnd: () => {
         if (this.#phase === 'looking') this.#endInOrder(undefined);
@@ -150,6 +145,24 @@ export class FirstLook implements ChannelReceiver, Carrier {
       onDrain() {},
       onClose: (failure) => this.#fail(failure ?? new Refusal('connection_broken', 'the destination closed')),
     };
+  }
+
+  /** The destination has said something to a silent client. @returns whether that decides */
+  #mayDecide(channel: Channel): boolean {
+    switch (saidIn(this.#said)) {
+      case undefined:
+        return false;
+      case 'h2':
+        channel.pause();
+        return false;
+      case 'answer':
+        // It must not make the client's next bytes unread ones.
+        this.#endInOrder(new Refusal('protocol_unknown', 'an answer came before a request'));
+        return false;
+      case 'other':
+        this.#events.serverSpoke();
+        return true;
+    }
   }
 
   async #understood(spoken: Spoken): Promise<void> {
@@ -172,8 +185,11 @@ export class FirstLook implements ChannelReceiver, Carrier {
     this.#left.abort();
     const { channel } = this.#accepted;
     const relay = this.#events.understood(this.#spoken);
-    relay.accept(this.#ready ? { ...this.#accepted, ready: this.#ready } : this.#accepted);
+    const ready = this.#ready;
+    relay.accept(ready ? { ...this.#accepted, ready } : this.#accepted);
+    // The client's first: who reads along sees requests before answers.
     replay(channel, this.#heard, this.#hasEnded);
+    if (ready) replay(ready.channel, this.#said, false);
   }
 
   /** At once. */
@@ -214,11 +230,6 @@ export class FirstLook implements ChannelReceiver, Carrier {
 }
 
 const TOO_FEW = (): Refusal => new Refusal('protocol_unknown', 'too few bytes');
-
-function beginsAnswer(bytes: Buffer): boolean {
-  const start = bytes.toString('latin1', 0, ANSWER_START.length);
-  return ANSWER_START.startsWith(start);
-}
 
 /** Gives the receiver what was heard before it came. */
 function replay({ receiver }: Channel, heard: Buffer, hasEnded: boolean): void {

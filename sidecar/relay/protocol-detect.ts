@@ -28,11 +28,48 @@ export function spokenIn(bytes: Buffer): Spoken | undefined {
   if (bytes.length === 0) return undefined;
   const tls = asTls(bytes);
   if (tls !== 'no') return tls === 'yes' ? 'tls' : undefined;
-  const seen = Math.min(bytes.length, H2_PREFACE.length);
   // No method is called PRI (RFC 9113 §11.6 reserves it), so a beginning of the preface waits for the rest.
-  if (H2_PREFACE.compare(bytes, 0, seen, 0, seen) === 0) return seen === H2_PREFACE.length ? 'h2' : undefined;
+  const h2 = startsLike(bytes, H2_PREFACE);
+  if (h2 !== 'no') return h2 === 'yes' ? 'h2' : undefined;
   const http = asHttp(bytes);
   return http === 'maybe' ? undefined : http === 'yes' ? 'http' : 'opaque';
+}
+
+/** How every answer begins (RFC 9112 §4). */
+const ANSWER_START = Buffer.from('HTTP/', 'latin1');
+
+/** Of a frame's head (RFC 9113 §4.1) behind its length: SETTINGS without flags, on stream 0. */
+const SETTINGS_HEAD = Buffer.from([0x04, 0, 0, 0, 0, 0]);
+/** A setting takes six bytes (RFC 9113 §6.5.1), and few are sent. */
+const SETTING_BYTES = 6;
+const LENGTH_BYTES = 3;
+
+/**
+ * What a server shows that spoke before its client. `h2`: RFC 9113 §3.4 lets it send its settings at once; who speaks
+ * is still the client. `answer`: an HTTP server says goodbye to a client that it waited for too long. `other`: it is
+ * a protocol in which servers speak first. @returns undefined when more bytes are needed
+ */
+export function saidIn(bytes: Buffer): 'h2' | 'answer' | 'other' | undefined {
+  for (const [guess, verdict] of [
+    [startsLike(bytes, ANSWER_START), 'answer'],
+    [asSettings(bytes), 'h2'],
+  ] as const) {
+    if (guess !== 'no') return guess === 'yes' ? verdict : undefined;
+  }
+  return 'other';
+}
+
+function asSettings(bytes: Buffer): Guess {
+  if (bytes.length < LENGTH_BYTES) return bytes.every((byte, at) => byte === 0 || at === 2) ? 'maybe' : 'no';
+  const length = bytes.readUIntBE(0, LENGTH_BYTES);
+  if (length > 255 || length % SETTING_BYTES !== 0) return 'no';
+  return startsLike(bytes.subarray(LENGTH_BYTES), SETTINGS_HEAD);
+}
+
+function startsLike(bytes: Buffer, whole: Buffer): Guess {
+  const seen = Math.min(bytes.length, whole.length);
+  if (whole.compare(bytes, 0, seen, 0, seen) !== 0) return 'no';
+  return seen === whole.length ? 'yes' : 'maybe';
 }
 
 type Guess = 'yes' | 'no' | 'maybe';

@@ -10,6 +10,7 @@ const SPOOFED = 'X-Forwarded-Client-Cert: By=evil;URI=spiffe://evil';
 const GET = `GET /a HTTP/1.1\r\nHost: orders\r\n${SPOOFED}\r\n\r\n`;
 const ANSWER = 'HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok';
 const PREFACE = 'PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n';
+const SETTINGS = '\x00\x00\x06\x04\x00\x00\x00\x00\x00\x00\x03\x00\x00\x00d';
 const CLIENT_HELLO = '\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03'.padEnd(60, '\0');
 
 const CHANNELS: readonly (readonly [string, MemoryChannelOptions])[] = [
@@ -68,6 +69,25 @@ describe('a port that detects the protocol', () => {
       expect(rig.lost).to.have.length(1);
       recorder.send('rest');
       await until('the rest came', () => app.text === `${text}rest`);
+    });
+  }
+
+  for (const [how, channels] of CHANNELS) {
+    it(`waits for the client of a server that sends its settings of HTTP/2 first, when they come ${how}`, async () => {
+      const rig = new DetectRig({ channels });
+      const { recorder } = rig.caller();
+      await rig.clock.advance(PATIENCE_MS);
+      const { recorder: app } = await rig.destination(0);
+      app.send(`${SETTINGS}${SETTINGS}`);
+      for (let turn = 0; turn < 5; turn++) await rig.clock.advance(1);
+      expect(recorder.text).to.equal('');
+      recorder.send(`${PREFACE}\x00\x00\x01\x06\x00\x00\x00\x00\x01x`);
+      await until('each has the other’s bytes', () => recorder.text === SETTINGS + SETTINGS && app.text.endsWith('x'));
+      expect(rig.lost).to.have.length(1);
+      // It was the client who spoke: the next one is waited for again.
+      rig.caller();
+      await rig.clock.advance(PATIENCE_MS - 1);
+      expect(rig.reached).to.have.length(1);
     });
   }
 

@@ -1,7 +1,7 @@
 /** The first bytes of a connection say what it speaks, or that more are needed; never the wrong thing. */
 import { expect } from 'chai';
 import fc from 'fast-check';
-import { LONGEST_LOOK, spokenIn } from '../../../sidecar/relay/protocol-detect.ts';
+import { LONGEST_LOOK, saidIn, spokenIn } from '../../../sidecar/relay/protocol-detect.ts';
 
 const of = (text: string) => spokenIn(Buffer.from(text, 'latin1'));
 
@@ -57,6 +57,36 @@ describe('what the first bytes speak', () => {
           if (decided !== undefined) expect(now).to.equal(decided);
           decided = now;
         }
+      }),
+    );
+  });
+});
+
+describe('what a server shows that speaks first', () => {
+  const says: readonly (readonly [string, string, string])[] = [
+    ['the settings of HTTP/2', 'h2', '\0\0\x12\x04\0\0\0\0\0\0\x03\0\0\0d'],
+    ['empty settings of HTTP/2', 'h2', '\0\0\0\x04\0\0\0\0\0'],
+    ['settings of a length that none have', 'other', '\0\0\x05\x04\0\0\0\0\0'],
+    ['settings on a stream', 'other', '\0\0\0\x04\0\0\0\0\x01'],
+    ['an answer', 'answer', 'HTTP/1.1 408 Request Timeout\r\n'],
+    ['a word like an answer', 'other', 'HTTQ/1.1 408'],
+    ['SMTP', 'other', '220 ready\r\n'],
+    ['SSH', 'other', 'SSH-2.0-OpenSSH_9.2\r\n'],
+    ['MySQL', 'other', 'J\0\0\0\n8.0.36\0'],
+  ];
+  for (const [name, what, text] of says) {
+    it(`${name}: ${what}, and the same verdict however few bytes come first`, () => {
+      for (let length = 0; length < text.length; length++) {
+        expect(saidIn(Buffer.from(text.slice(0, length), 'latin1'))).to.be.oneOf([undefined, what]);
+      }
+      expect(saidIn(Buffer.from(text, 'latin1'))).to.equal(what);
+    });
+  }
+
+  it('is decided with nine bytes, whatever they are', () => {
+    fc.assert(
+      fc.property(fc.uint8Array({ minLength: 9, maxLength: 9 }), (bytes) => {
+        expect(saidIn(Buffer.from(bytes))).to.not.equal(undefined);
       }),
     );
   });
