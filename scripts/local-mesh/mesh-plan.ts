@@ -8,10 +8,12 @@ import { stringify } from 'yaml';
 /** A listener to somebody who is no service of the mesh: no tunnel leads there unless it is said. */
 export interface OutboundWish {
   readonly name: string;
-  readonly to: string;
+  readonly to: string | readonly string[];
   readonly peers: readonly string[];
   readonly transport?: 'tunnel' | 'mtls';
   readonly tunnelPort?: number;
+  /** Default: that of the service. */
+  readonly protocol?: 'http' | 'h2' | 'tcp' | 'auto';
 }
 
 export interface ServiceWish {
