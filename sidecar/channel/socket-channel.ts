@@ -10,6 +10,7 @@ import type { Channel, ChannelReceiver } from './channel.ts';
 import { type Flushable, flushAtEndOfTurn } from './end-of-turn.ts';
 import { NOBODY } from './nobody.ts';
 import { resetSocket } from './reset-socket.ts';
+import { lendReads, readInto, SHARED } from './shared-reads.ts';
 
 /**
  * Bytes that may wait in a socket before its writer is told to stop. `write` of a stream also says no when all has
@@ -22,9 +23,6 @@ const MOST_JOINED = 8 * 1024;
 
 /** What one record of TLS holds (RFC 8446 §5.1): after a full one, another one is likely to be there already. */
 const FULL_RECORD = 16 * 1024;
-
-/** All lending sockets read into this: each hands it on before another one can read. */
-const SHARED = Buffer.allocUnsafeSlow(64 * 1024);
 
 /** Where a head and a body are joined for a socket that keeps neither. */
 const SLAB = Buffer.allocUnsafeSlow(SHARED.length + 16 * 1024);
@@ -46,7 +44,7 @@ export class SocketChannel implements Channel, Flushable {
   #aborted: Refusal | undefined;
   #error: NodeJS.ErrnoException | undefined;
 
-  /** @param lends only of sockets that `connectLending` has made */
+  /** @param lends only of sockets that `connectLending` and `acceptLending` have prepared */
   constructor(socket: Socket, lends = false) {
     this.#socket = socket;
     this.#isTls = socket instanceof TLSSocket;
@@ -215,15 +213,20 @@ export interface LendingSocket {
   readonly channel: SocketChannel;
 }
 
-/** Connects a socket that reads into one buffer shared by all of them; nothing is allocated for what it receives. */
+/** Connects a socket that reads into the shared buffer. */
 export function connectLending(options: net.TcpNetConnectOpts): LendingSocket {
-  const callback = (count: number): boolean => {
-    channel.take(count === SHARED.length ? SHARED : SHARED.subarray(0, count));
-    return true;
-  };
+  const callback = readInto((bytes) => channel.take(bytes));
   const socket = net.connect({ ...options, onread: { buffer: SHARED, callback } });
   // Reading begins with the receiver.
   socket.pause();
   const channel = new SocketChannel(socket, true);
   return { socket, channel };
+}
+
+/** The channel of a socket that has just been accepted and of which nothing has been read. It lends where it can. */
+export function acceptLending(socket: Socket): SocketChannel {
+  const lends = lendReads(socket, (bytes) => channel.take(bytes));
+  if (lends) socket.pause();
+  const channel = new SocketChannel(socket, lends);
+  return channel;
 }

@@ -4,7 +4,7 @@
  * proof, and nothing in plaintext unless the settings say `unsafePlaintext`.
  */
 import net from 'node:net';
-import { SocketChannel } from '../channel/socket-channel.ts';
+import { acceptLending } from '../channel/socket-channel.ts';
 import { serviceOf } from '../telemetry/istio-labels.ts';
 import { createListener, wireRelay } from './create-listener.ts';
 import { createDestination, type DestinationSettings, type WaysOut } from './destinations.ts';
@@ -25,7 +25,7 @@ export function createOutboundListener(settings: OutboundSettings, parts: Listen
   const { relay, log } = wireRelay(plan, parts);
   const facts = { direction, listener: name, protocol, leg: 'app', role: 'accepted' } as const;
   const server = net.createServer({ allowHalfOpen: true, noDelay: true }, (socket) =>
-    relay.accept({ channel: new SocketChannel(socket), connection: parts.registry.register({ ...facts, socket }) }),
+    relay.accept({ channel: acceptLending(socket), connection: parts.registry.register({ ...facts, socket }) }),
   );
   server.on('close', () => destination.stop());
   return createListener({ direction, name, listen, server, relay, log, prepare: () => destination.start() }, parts);
