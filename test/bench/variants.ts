@@ -8,7 +8,7 @@ import {
   nginxStreamExit,
 } from './rival-configs.ts';
 import { envoyHop, haproxyHop, nginxHop } from './rival-hop.ts';
-import { type Configure, type HopSettings, type Settings, sidecarHop } from './sidecar-hop.ts';
+import { type Configure, type HopSettings, type Settings, type SidecarPorts, sidecarHop } from './sidecar-hop.ts';
 import type { Variant } from './variant.ts';
 
 export const NGINX_STREAM = 'nginx-stream';
@@ -22,9 +22,10 @@ const mtls: readonly Configure[] = [
   same,
 ];
 
+/** A tunnel names the port of the app over there; the app is reached through tunnels only. */
 const tunnel: Configure = ({ entry, exit }, ports) => ({
-  entry: everyOutbound(entry, { transport: 'tunnel', tunnelPort: ports.tunnel }),
-  exit: { ...exit, tunnel: { listen: `127.0.0.1:${ports.tunnel}` } },
+  entry: everyOutbound(entry, { transport: 'tunnel', to: `127.0.0.1:${ports.app}`, tunnelPort: ports.tunnel }),
+  exit: { ...exit, inbound: everyInbound(exit, ports), tunnel: { listen: `127.0.0.1:${ports.tunnel}` } },
 });
 
 const withWorkers =
@@ -60,6 +61,11 @@ function rival(name: string, relay: Variant['relay'], start: Variant['start']): 
 
 function ours(name: string, relay: Variant['relay'], start: Variant['start']): Variant {
   return { name, relay, ours: true, start };
+}
+
+function everyInbound(settings: Settings, { app }: SidecarPorts): Settings[] {
+  const inbound = settings['inbound'] as readonly Settings[];
+  return inbound.map(({ listen: _listen, ...one }) => ({ ...one, app: `127.0.0.1:${app}` }));
 }
 
 function everyOutbound(settings: Settings, more: Settings): Settings {
