@@ -23,7 +23,7 @@ export function composeDataPlane(
   const { refusals, handshakes } = counters;
   return new WorkerPlane({
     count: settings.workers,
-    start: (died) => new WorkerLink(startWorker(settings), died),
+    start: (worker, died) => new WorkerLink(startWorker(settings, worker), died),
     store,
     counted: [...new DataPlaneMetrics().all(), refusals, handshakes],
     log: around.log,
@@ -34,11 +34,11 @@ export function composeDataPlane(
   });
 }
 
-function startWorker(settings: SidecarSettings): Worker {
+function startWorker(settings: SidecarSettings, worker: number): Worker {
   // Sources have one ending, what was built from them the other.
   const ending = import.meta.url.endsWith('.ts') ? 'ts' : 'js';
   return new Worker(new URL(`./worker-main.${ending}`, import.meta.url), {
-    workerData: { settings, isTerminal: process.stderr.isTTY === true },
+    workerData: { settings, worker, isTerminal: process.stderr.isTTY === true },
     name: 'sidecar-worker',
   });
 }

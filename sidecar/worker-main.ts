@@ -16,11 +16,16 @@ import { MirroredIdentity } from './workers/mirrored-identity.ts';
 import { onBoundPorts } from './workers/same-ports.ts';
 import { STANDARD_ERROR, writeWhole } from './workers/write-whole.ts';
 
-const { settings, isTerminal } = workerData as { settings: SidecarSettings; isTerminal: boolean };
+const { settings, worker, isTerminal } = workerData as {
+  settings: SidecarSettings;
+  worker: number;
+  isTerminal: boolean;
+};
 const port = parentPort!;
 // Straight to the descriptor: the stream of a worker goes through the main thread, and a line would wait for it.
 const out = { write: (line: string) => writeWhole(STANDARD_ERROR, line), isTTY: isTerminal };
-const log = createLog({ program: 'sidecar', ...settings.log, out });
+const { setLevel, child } = createLog({ program: 'sidecar', ...settings.log, out });
+const log = { ...child({ worker }), setLevel };
 const around = { clock: systemClock, randomness: systemRandomness, log };
 const store = new MirroredIdentity(systemClock, log);
 const { refusals, handshakes } = new IdentityMetrics('');

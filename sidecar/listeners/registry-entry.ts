@@ -15,6 +15,8 @@ import { type Retirement, retirementOf } from './retirement.ts';
 
 /** What an operator may see of a connection. */
 export interface ListedConnection {
+  /** Which thread has it, where there are several: each counts its own ids. */
+  readonly worker?: number;
   readonly id: number;
   readonly direction: string;
   readonly listener: string;

@@ -16,8 +16,8 @@ import type { WorkerLink } from './worker-link.ts';
 
 export interface WorkerPlaneOptions {
   readonly count: number;
-  /** Starts one. @param died told when it ends by itself */
-  readonly start: (died: (why: Refusal) => void) => WorkerLink;
+  /** Starts one. @param worker its number, from 1 @param died told when it ends by itself */
+  readonly start: (worker: number, died: (why: Refusal) => void) => WorkerLink;
   readonly store: PublishedIdentity;
   /** What a worker counts too, as this thread counts it. */
   readonly counted: readonly Metric[];
@@ -47,7 +47,7 @@ export class WorkerPlane implements DataPlane {
       this.#isOpen = false;
       failed(why);
     };
-    for (let turn = 0; turn < count; turn++) this.#links.push(start(died));
+    for (let worker = 1; worker <= count; worker++) this.#links.push(start(worker, died));
     this.#unfollow = store.onChange(() => this.#tellAll(this.#identity()));
     this.#tellAll(this.#identity());
     const [first, ...others] = this.#links;
@@ -65,7 +65,7 @@ export class WorkerPlane implements DataPlane {
 
   async connections(): Promise<ListedConnection[]> {
     const lists = await Promise.all(this.#links.map((link) => link.ask({ about: 'connections' })));
-    return lists.flat();
+    return lists.flatMap((list, at) => list.map((one) => ({ worker: at + 1, ...one })));
   }
 
   closedPorts(): string[] {
