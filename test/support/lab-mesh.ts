@@ -104,15 +104,17 @@ export class LabMesh implements AsyncDisposable {
 
   /** What was planned for one loopback, for two places. */
   #acrossTheLink({ settings, ports }: ServicePlan): object {
-    const { inbound, outbound, citadel } = settings as {
+    const { inbound, outbound, tunnel, citadel } = settings as {
       inbound: readonly object[];
       outbound: readonly { name: string; to: string }[];
+      tunnel: { listen: string };
       citadel: object;
     };
     return {
       ...settings,
       citadel: { ...citadel, url: `https://${this.#lab.near.address}:${this.plan.citadel.port}` },
       inbound: inbound.map((one) => ({ ...one, listen: `0.0.0.0:${ports.inbound}` })),
+      tunnel: { listen: tunnel.listen.replace('127.0.0.1', '0.0.0.0') },
       outbound: outbound.map((one) => ({
         ...one,
         to: one.to.replace('127.0.0.1', this.placeOf(one.name).address),
