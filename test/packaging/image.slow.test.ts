@@ -45,6 +45,7 @@ describe('the image', () => {
     expect(files).to.include.members([
       'dist/citadel/main.js',
       'dist/sidecar/main.js',
+      'dist/sidecar/worker-main.js',
       'samples/app/server.js',
       'LICENSE',
     ]);
@@ -91,7 +92,7 @@ describe('the image', () => {
       await ok(`${plan.issuer.url}/openid/v1/jwks`);
       start('citadel', 'serve', '--config', files[1]!);
       await ok(`http://127.0.0.1:${plan.citadel.healthPort}/readyz`);
-      start('sidecar', 'run', '--config', files[2]!);
+      start('sidecar', 'run', '--config', files[2]!, '--workers', '2');
       await ok(`http://127.0.0.1:${web!.ports.health}/readyz`);
       const page = await fetch(`http://127.0.0.1:${plan.citadel.healthPort}/metrics`).then((answer) => answer.text());
       expect(page).to.match(/^citadel_certificates_issued_total 1$/m);
