@@ -11,6 +11,9 @@ export interface InflowLimits {
   readonly heldBytes: number;
 }
 
+/** Held less than this share of the most, receivers are not slow. */
+const PLENTY_SHARE = 0.125;
+
 export class Inflow {
   /** Bytes received for receivers that have not taken them. */
   held = 0;
@@ -32,7 +35,7 @@ export class Inflow {
 
   /** Windows of streams may grow. */
   get hasPlenty(): boolean {
-    return this.held < this.#limits.heldBytes / 2;
+    return this.held < this.#limits.heldBytes * PLENTY_SHARE;
   }
 
   /** A DATA frame with its padding, whatever becomes of its stream (RFC 9113 §6.9). */

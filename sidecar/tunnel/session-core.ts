@@ -87,7 +87,9 @@ export class SessionCore {
 
   credit(stream: TunnelStream, untaken: number): void {
     const { window } = stream;
-    const most = this.inflow.hasPlenty ? this.limits.windowMostBytes : window.size;
+    const { windowMostBytes, grownBytes } = this.limits;
+    const share = Math.min(windowMostBytes, Math.floor(grownBytes / Math.max(1, this.streams.size)));
+    const most = this.inflow.hasPlenty ? share : window.size;
     this.writer.windowUpdate(stream.id, window.credit(untaken, this.clock.monotonic(), this.roundTripMs, most));
   }
 

@@ -16,13 +16,15 @@ export interface TunnelLimits {
   readonly streamsBeforeSettings: number;
   /** Bytes of one frame's payload. Larger ones won nothing, smaller ones cost bulk. */
   readonly frameBytes: number;
-  /** Bytes that a new stream may have under way. */
+  /** Bytes that a new stream may have under way. Times `streams`, less than `heldBytes`: so many may stand still at once. */
   readonly windowBytes: number;
   /** Bytes to which a stream's window grows while it drains fast. */
   readonly windowMostBytes: number;
+  /** Bytes that windows may grow to, shared out among the open streams. */
+  readonly grownBytes: number;
   /** Bytes that all streams together may have under way. Four of the largest, or one stalled stream could stop all. */
   readonly connectionWindowBytes: number;
-  /** Bytes received for streams whose receivers are slow; past it the whole session is slowed down. */
+  /** Bytes received for streams whose receivers are slow; past it the whole session stands still with them. */
   readonly heldBytes: number;
   /** Bytes one stream may have waiting when its writer goes on in spite of `false`. */
   readonly queuedBytesPerStream: number;
@@ -74,10 +76,11 @@ export const TUNNEL_LIMITS: TunnelLimits = {
   streams: 4096,
   streamsBeforeSettings: 100,
   frameBytes: 64 * KIB,
-  windowBytes: 256 * KIB,
+  windowBytes: 64 * KIB,
   windowMostBytes: 4 * MIB,
+  grownBytes: 32 * MIB,
   connectionWindowBytes: 16 * MIB,
-  heldBytes: 32 * MIB,
+  heldBytes: 128 * MIB,
   queuedBytesPerStream: 4 * MIB,
   queuedBytesPerSession: 64 * MIB,
   socketBytes: 1 * MIB,

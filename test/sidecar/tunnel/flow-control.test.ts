@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { expect } from 'chai';
 import { FLAG, FRAME } from '../../../sidecar/tunnel/frame-format.ts';
+import { FakeClock } from '../../support/fake-clock.ts';
 import { until } from '../../support/until.ts';
 import { acceptedStream, data, frame, headers, Notes, openedStream, settings, u32 } from './tunnel-rig.ts';
 
@@ -172,7 +173,7 @@ describe('receiving under flow control (RFC 9113 §6.9)', () => {
   });
 
   it('holds what comes while paused, within the window, and delivers it in order at `resume`, the end last', async () => {
-    const { peer, stream } = await acceptedStream();
+    const { peer, stream } = await acceptedStream({ limits: { windowBytes: 256 * 1024 } });
     const notes = Notes.on(stream);
     stream.pause();
     const bytes = randomBytes(200_000);
@@ -202,6 +203,26 @@ describe('receiving under flow control (RFC 9113 §6.9)', () => {
     await until('credit', () => credits(peer, 1)[0]);
   });
 
+  it('lets windows grow to their part of what all may grow to', async () => {
+    const limits = { windowBytes: 1_000, windowMostBytes: 100_000, grownBytes: 16_000 };
+    const { peer, stream, notes } = await acceptedStream({ limits, clock: new FakeClock() });
+    Notes.on(stream);
+    const grow = async (): Promise<number> => {
+      for (let round = 0; round < 10; round++) {
+        const half = stream.window.size / 2;
+        const sent = stream.bytesRead + half;
+        peer.send(data(1, Buffer.alloc(half)));
+        await until('the bytes', () => stream.bytesRead === sent);
+      }
+      return stream.window.size;
+    };
+    peer.send(headers(3), headers(5), headers(7));
+    await until('the requests', () => notes.requests.length === 4);
+    expect(await grow()).to.equal(4_000);
+    peer.send(...[3, 5, 7].map((id) => frame(FRAME.RST_STREAM, 0, id, u32(8))));
+    expect(await grow()).to.equal(16_000);
+  });
+
   it('keeps the connection open for others while one stream is paused', async () => {
     const limits = { connectionWindowBytes: 65_535, heldBytes: 1 << 20 };
     const { peer, stream, notes } = await acceptedStream({ limits });
@@ -216,7 +237,7 @@ describe('receiving under flow control (RFC 9113 §6.9)', () => {
   });
 
   it('slows the whole connection down when too much is held, and opens it again', async () => {
-    const limits = { connectionWindowBytes: 65_535, heldBytes: 50_000 };
+    const limits = { windowBytes: 256 * 1024, connectionWindowBytes: 65_535, heldBytes: 50_000 };
     const { peer, stream } = await acceptedStream({ limits });
     const notes = Notes.on(stream);
     stream.pause();
@@ -232,7 +253,7 @@ describe('receiving under flow control (RFC 9113 §6.9)', () => {
   });
 
   it('gives the account of a broken stream back', async () => {
-    const limits = { connectionWindowBytes: 65_535, heldBytes: 50_000 };
+    const limits = { windowBytes: 256 * 1024, connectionWindowBytes: 65_535, heldBytes: 50_000 };
     const { peer, stream } = await acceptedStream({ limits });
     const notes = Notes.on(stream);
     stream.pause();
