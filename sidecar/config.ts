@@ -29,7 +29,12 @@ const workload = z.strictObject({
 });
 
 const limits = z.strictObject({
-  connections: whole(1, 1_000_000, 10_000, 'Most open connections per listener, and most tunnels of one peer, in each worker.'),
+  connections: whole(
+    1,
+    1_000_000,
+    10_000,
+    'Most open connections per listener, and most tunnels of one peer, in each worker.',
+  ),
   handshakeSeconds: whole(1, 120, 5, 'How long a TLS handshake may take, seconds.'),
   connectSeconds: whole(1, 120, 5, 'How long connecting may take, to peers and to the app, seconds.'),
   detectMs: whole(
