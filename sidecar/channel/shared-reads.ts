@@ -4,9 +4,13 @@
  * what `onread` would have set, and leaves the socket as it was where this Node has it otherwise.
  */
 import { Socket } from 'node:net';
+import type { Duplex } from 'node:stream';
+
+/** What is read at once fits into one frame of a tunnel (64 KiB), together with the head that may stand before it. */
+const READ_BYTES = 60 * 1024;
 
 /** All lending sockets read into this. */
-export const SHARED = Buffer.allocUnsafeSlow(64 * 1024);
+export const SHARED = Buffer.allocUnsafeSlow(READ_BYTES);
 
 /** Takes what was read; valid during the call. */
 export type Taker = (bytes: Buffer) => void;
@@ -39,6 +43,14 @@ export function lendReads(socket: Socket, take: Taker): boolean {
   reading[CALLBACK] = readInto(take);
   handle.useUserBuffer(SHARED);
   return true;
+}
+
+/** For a reader that never pauses: everything that the stream receives, valid during the call. */
+export function readLending(stream: Duplex, take: Taker): void {
+  // What has been read already would come after what is read from now on.
+  const lends = stream instanceof Socket && stream.readableLength === 0 && lendReads(stream, take);
+  if (lends) stream.resume();
+  else stream.on('data', take);
 }
 
 function symbolOf(name: string): symbol | undefined {

@@ -11,6 +11,7 @@ import { type Flushable, flushAtEndOfTurn } from './end-of-turn.ts';
 import { NOBODY } from './nobody.ts';
 import { resetSocket } from './reset-socket.ts';
 import { lendReads, readInto, SHARED } from './shared-reads.ts';
+import { giveSlabBack, SLAB_BYTES, takeSlab } from './write-slabs.ts';
 
 /**
  * Bytes that may wait in a socket before its writer is told to stop. `write` of a stream also says no when all has
@@ -18,14 +19,11 @@ import { lendReads, readInto, SHARED } from './shared-reads.ts';
  */
 const MOST_QUEUED = 128 * 1024;
 
-/** A head and a body up to this are copied into one buffer: cheaper than handing two to the kernel. */
-const MOST_JOINED = 8 * 1024;
+/** A body up to this is copied behind its head: cheaper than handing two to the kernel. */
+const MOST_JOINED = 16 * 1024;
 
 /** What one record of TLS holds (RFC 8446 §5.1): after a full one, another one is likely to be there already. */
 const FULL_RECORD = 16 * 1024;
-
-/** Where a head and a body are joined for a socket that keeps neither. */
-const SLAB = Buffer.allocUnsafeSlow(SHARED.length + 16 * 1024);
 
 export class SocketChannel implements Channel, Flushable {
   readonly lends: boolean;
@@ -35,7 +33,11 @@ export class SocketChannel implements Channel, Flushable {
   readonly #isTls: boolean;
   #receiver: ChannelReceiver = NOBODY;
   #isStarted = false;
-  #isCorked = false;
+  /** Is flushed at the end of this turn. */
+  #isDue = false;
+  /** [0, #gathered) of it waits to be written as one. */
+  #slab: Buffer | undefined;
+  #gathered = 0;
   #isEnded = false;
   #isClosed = false;
   /** The receiver was told to stop writing. */
@@ -79,33 +81,40 @@ export class SocketChannel implements Channel, Flushable {
   }
 
   get queued(): number {
-    return this.#socket.writableLength;
+    return this.#socket.writableLength + this.#gathered;
   }
 
   write(bytes: Buffer, lent: boolean, more = false): boolean {
     if (this.isEnded) return true;
-    this.bytesWritten += bytes.length;
-    if (more) this.#cork();
-    const room = this.#socket.write(lent && this.#keeps() ? Buffer.from(bytes) : bytes);
-    if (!more && this.#isCorked) this.flush();
-    return room || this.#hasRoom();
+    const { length } = bytes;
+    this.bytesWritten += length;
+    const isCopied = this.#slab !== undefined || more || (lent && this.#keeps());
+    if (isCopied && length <= SLAB_BYTES) {
+      const at = this.#reserve(length);
+      bytes.copy(this.#slab!, at);
+    } else {
+      this.#send();
+      this.#socket.write(lent && this.#keeps() ? Buffer.from(bytes) : bytes);
+    }
+    return this.#wrote(more);
   }
 
   writeHead(head: string, body: Buffer, from: number, to: number, lent: boolean, more = false): boolean {
     if (this.isEnded) return true;
     const size = to - from;
-    this.bytesWritten += head.length + size;
-    const socket = this.#socket;
-    let room: boolean;
-    if (size === 0) room = socket.write(head, 'latin1');
-    else if (lent || size <= MOST_JOINED) room = socket.write(this.#joined(head, body, from, to));
-    else {
-      this.#cork();
-      socket.write(head, 'latin1');
-      room = socket.write(body.subarray(from, to));
+    const whole = head.length + size;
+    this.bytesWritten += whole;
+    const isCopied = this.#slab !== undefined || more || (size > 0 && (lent || size <= MOST_JOINED));
+    if (isCopied && whole <= SLAB_BYTES) {
+      const at = this.#reserve(whole);
+      const slab = this.#slab!;
+      slab.write(head, at, head.length, 'latin1');
+      if (size > 0) body.copy(slab, at + head.length, from, to);
+    } else {
+      this.#send();
+      this.#writeApart(head, body.subarray(from, to), lent);
     }
-    if (!more && this.#isCorked) this.flush();
-    return room || this.#hasRoom();
+    return this.#wrote(more);
   }
 
   pause(): void {
@@ -119,7 +128,7 @@ export class SocketChannel implements Channel, Flushable {
   end(): void {
     if (this.isEnded) return;
     this.#isEnded = true;
-    this.flush();
+    this.#send();
     this.#socket.end();
   }
 
@@ -131,11 +140,10 @@ export class SocketChannel implements Channel, Flushable {
     else resetSocket(this.#socket);
   }
 
-  /** Sends what was kept back for the rest of its unit. */
+  /** The end of the turn: what waits for the rest of its unit has waited long enough. */
   flush(): void {
-    if (!this.#isCorked) return;
-    this.#isCorked = false;
-    this.#socket.uncork();
+    this.#isDue = false;
+    this.#send();
   }
 
   /** What has been read into the shared buffer, valid during this call. */
@@ -169,7 +177,7 @@ export class SocketChannel implements Channel, Flushable {
 
   readonly #onClose = (): void => {
     this.#isClosed = true;
-    this.#isCorked = false;
+    this.#send();
     this.#receiver.onClose(this.#failure());
   };
 
@@ -182,23 +190,52 @@ export class SocketChannel implements Channel, Flushable {
 
   /** TLS encrypts at once what nothing waits before; everything else keeps the buffer that it is given for a while. */
   #keeps(): boolean {
-    return !this.#isTls || this.#isCorked || this.#socket.writableLength > 0;
+    return !this.#isTls || this.#socket.writableLength > 0 || this.#socket.connecting;
   }
 
-  #joined(head: string, body: Buffer, from: number, to: number): Buffer {
-    const { length } = head;
-    const whole = length + to - from;
-    const joined = whole > SLAB.length || this.#keeps() ? Buffer.allocUnsafe(whole) : SLAB.subarray(0, whole);
-    joined.write(head, 0, length, 'latin1');
-    body.copy(joined, length, from, to);
-    return joined;
+  /** Room in `#slab` behind what is gathered. @returns where */
+  #reserve(bytes: number): number {
+    if (this.#gathered + bytes > SLAB_BYTES) this.#send();
+    this.#slab ??= takeSlab();
+    const at = this.#gathered;
+    this.#gathered = at + bytes;
+    return at;
   }
 
-  #cork(): void {
-    if (this.#isCorked) return;
-    this.#isCorked = true;
-    this.#socket.cork();
-    flushAtEndOfTurn(this);
+  /** Writes what was gathered as one. */
+  #send(): void {
+    const slab = this.#slab;
+    if (slab === undefined) return;
+    const bytes = slab.subarray(0, this.#gathered);
+    this.#slab = undefined;
+    this.#gathered = 0;
+    const socket = this.#socket;
+    if (socket.destroyed) return giveSlabBack(slab);
+    // A slow socket holds only as much as it has to send.
+    const isSlow = socket.writableLength > 0;
+    const isFreed = isSlow || !this.#keeps();
+    socket.write(isSlow ? Buffer.from(bytes) : bytes);
+    // Nothing waits: the system has taken it all.
+    if (isFreed || socket.writableLength === 0) giveSlabBack(slab);
+  }
+
+  #writeApart(head: string, body: Buffer, lent: boolean): void {
+    const socket = this.#socket;
+    if (body.length === 0) return void socket.write(head, 'latin1');
+    socket.cork();
+    socket.write(head, 'latin1');
+    socket.write(lent ? Buffer.from(body) : body);
+    socket.uncork();
+  }
+
+  /** @returns whether there is room for more */
+  #wrote(more: boolean): boolean {
+    if (!more) this.#send();
+    else if (this.#slab !== undefined && !this.#isDue) {
+      this.#isDue = true;
+      flushAtEndOfTurn(this);
+    }
+    return this.#hasRoom();
   }
 
   #hasRoom(): boolean {

@@ -2,8 +2,6 @@
 import { FLAG, FRAME, HEADER_BYTES, PREFACE } from './frame-format.ts';
 import type { Output } from './output.ts';
 
-/** Up to here a payload is copied: one more part of a write costs more than that many bytes. */
-const COPIED_BYTES = 16_384;
 const NO_BYTES = Buffer.alloc(0);
 
 export class FrameWriter {
@@ -18,32 +16,25 @@ export class FrameWriter {
     PREFACE.copy(this.#output.slab, at);
   }
 
-  /** @param lent the buffer is the caller's again after this */
-  data(stream: number, bytes: Buffer, lent: boolean): void {
+  /** The buffer is the caller's again after this. */
+  data(stream: number, bytes: Buffer): void {
     const output = this.#output;
     const size = bytes.length;
-    if (lent || size <= COPIED_BYTES) {
-      const at = output.reserve(HEADER_BYTES + size);
-      putHeader(output.slab, at, size, FRAME.DATA, 0, stream);
-      bytes.copy(output.slab, at + HEADER_BYTES);
-    } else {
-      const at = output.reserve(HEADER_BYTES);
-      putHeader(output.slab, at, size, FRAME.DATA, 0, stream);
-      output.append(bytes);
-    }
+    const at = output.reserve(HEADER_BYTES + size);
+    putHeader(output.slab, at, size, FRAME.DATA, 0, stream);
+    bytes.copy(output.slab, at + HEADER_BYTES);
     output.commit();
   }
 
   /** One DATA frame of a latin1 text and the bytes [from, to) behind it. */
-  dataOf(stream: number, text: string, bytes: Buffer, from: number, to: number, lent: boolean): void {
+  dataOf(stream: number, text: string, bytes: Buffer, from: number, to: number): void {
     const output = this.#output;
-    const behind = to - from;
-    const isCopied = lent || behind <= COPIED_BYTES;
-    const at = output.reserve(HEADER_BYTES + text.length + (isCopied ? behind : 0));
-    putHeader(output.slab, at, text.length + behind, FRAME.DATA, 0, stream);
-    output.slab.write(text, at + HEADER_BYTES, text.length, 'latin1');
-    if (!isCopied) output.append(bytes.subarray(from, to));
-    else if (behind > 0) bytes.copy(output.slab, at + HEADER_BYTES + text.length, from, to);
+    const size = text.length + to - from;
+    const at = output.reserve(HEADER_BYTES + size);
+    const { slab } = output;
+    putHeader(slab, at, size, FRAME.DATA, 0, stream);
+    slab.write(text, at + HEADER_BYTES, text.length, 'latin1');
+    if (to > from) bytes.copy(slab, at + HEADER_BYTES + text.length, from, to);
     output.commit();
   }
 

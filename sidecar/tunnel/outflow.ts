@@ -48,16 +48,16 @@ export class Outflow {
   }
 
   /** As one frame. @returns false when it has to wait */
-  send(stream: Sender, bytes: Buffer, lent: boolean): boolean {
+  send(stream: Sender, bytes: Buffer): boolean {
     if (!this.#fits(stream, bytes.length)) return false;
-    this.#writer.data(stream.id, bytes, lent);
+    this.#writer.data(stream.id, bytes);
     return true;
   }
 
   /** Text and bytes as one frame. @returns false when it has to wait */
-  sendHead(stream: Sender, head: string, body: Buffer, from: number, to: number, lent: boolean): boolean {
+  sendHead(stream: Sender, head: string, body: Buffer, from: number, to: number): boolean {
     if (!this.#fits(stream, head.length + to - from)) return false;
-    this.#writer.dataOf(stream.id, head, body, from, to, lent);
+    this.#writer.dataOf(stream.id, head, body, from, to);
     return true;
   }
 
@@ -102,7 +102,7 @@ export class Outflow {
       stream.sendWindow -= bytes.length;
       this.window -= bytes.length;
       if (bytes.length >= CRUMB_BYTES || stream.queued === 0) this.#guard.entitle(bytes.length);
-      this.#writer.data(stream.id, bytes, false);
+      this.#writer.data(stream.id, bytes);
       if (stream.queued === 0) stream.queueSent();
     }
   }

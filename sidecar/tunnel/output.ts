@@ -1,7 +1,7 @@
 /**
- * What goes out on the socket of a session: small things are copied into one slab, large ones put in line, and all of
- * it is written once per turn of the event loop. It knows bytes, not frames, and drops nothing but what comes after
- * the end.
+ * What goes out on the socket of a session: everything of one turn of the event loop is gathered in a slab and
+ * written at once, because one write costs more than many copies, and TLS would join the parts of a write once more.
+ * It knows bytes, not frames, and drops nothing but what comes after the end.
  */
 import type { Duplex } from 'node:stream';
 
@@ -18,28 +18,34 @@ export interface OutputEvents {
   onOverflow(): void;
 }
 
-const SLAB_BYTES = 65_536 + 64;
+/** Room for several of the largest frames, so that few turns need more than one write. */
+const SLAB_BYTES = 256 * 1024;
 /** Written before the turn is over: more would only wait. */
-const FLUSH_BYTES = 131_072;
-/** Slabs that are kept for reuse by all sessions (2 MiB). */
-const MOST_SPARE = 32;
+const FLUSH_BYTES = 128 * 1024;
+/** Slabs that are kept for reuse by all sessions (4 MiB, as far as they have ever been filled). */
+const MOST_SPARE = 16;
 const spare: Buffer[] = [];
+
+interface Retired {
+  readonly slab: Buffer;
+  /** Which write was the last of it. */
+  readonly until: number;
+}
 
 export class Output {
   /** Where `reserve` made room. Changes with it. */
-  slab: Buffer = newSlab();
+  slab: Buffer = NOTHING;
   isBlocked = false;
   readonly #socket: Duplex;
   readonly #limits: OutputLimits;
   readonly #events: OutputEvents;
-  /** [#start, #used) of the slab is not in line yet; what is before it belongs to writes. */
+  /** [#start, #used) of the slab is not written yet; what is before it belongs to writes. */
   #start = 0;
   #used = 0;
-  #line: Buffer[] = [];
-  #lineBytes = 0;
-  /** Full slabs with bytes in line: free when the write that ends with them is done. */
-  #retired: Buffer[] = [];
-  #writing = 0;
+  /** Full slabs that writes still need. */
+  #retired: Retired[] = [];
+  #begun = 0;
+  #done = 0;
   #isScheduled = false;
   #isOver = false;
 
@@ -51,27 +57,20 @@ export class Output {
 
   /** Bytes not yet taken by the system. */
   get unsent(): number {
-    return this.#socket.writableLength + this.#lineBytes + this.#used - this.#start;
+    return this.#socket.writableLength + this.#used - this.#start;
   }
 
   /** Room for so many bytes in `slab`, which are filled in before anything else is called. @returns where */
   reserve(bytes: number): number {
-    if (this.slab.length - this.#used < bytes) this.#retire(bytes);
+    if (this.slab.length - this.#used < bytes) this.#replace(bytes);
     const at = this.#used;
     this.#used = at + bytes;
     return at;
   }
 
-  /** The buffer must not change until it was written. */
-  append(bytes: Buffer): void {
-    this.#closePart();
-    this.#line.push(bytes);
-    this.#lineBytes += bytes.length;
-  }
-
   /** After each unit: sees to it that it is written. */
   commit(): void {
-    if (this.#lineBytes >= FLUSH_BYTES) this.flush();
+    if (this.#used - this.#start >= FLUSH_BYTES) this.flush();
     else this.schedule();
   }
 
@@ -83,23 +82,11 @@ export class Output {
   }
 
   flush(): void {
-    if (this.#isOver) return;
-    this.#closePart();
-    const line = this.#line;
-    if (line.length === 0) return;
-    this.#line = [];
-    this.#lineBytes = 0;
-    const done = this.#retired.length === 0 ? this.#written : this.#freeing();
-    this.#writing++;
-    if (line.length === 1) {
-      this.#socket.write(line[0]!, done);
-    } else {
-      const last = line.length - 1;
-      this.#socket.cork();
-      for (let at = 0; at < last; at++) this.#socket.write(line[at]!);
-      this.#socket.write(line[last]!, done);
-      this.#socket.uncork();
-    }
+    if (this.#isOver || this.#start === this.#used) return;
+    const part = this.slab.subarray(this.#start, this.#used);
+    this.#start = this.#used;
+    this.#begun++;
+    this.#socket.write(part, this.#written);
     // `write` returning false says little: only what really waits counts.
     const waiting = this.#socket.writableLength;
     if (waiting > this.#limits.socketBytes) this.isBlocked = true;
@@ -109,9 +96,8 @@ export class Output {
   /** Nothing is written any more. */
   close(): void {
     this.#isOver = true;
-    this.#line = [];
     this.#retired = [];
-    this.#lineBytes = this.#start = this.#used = 0;
+    this.#start = this.#used = 0;
     this.slab = NOTHING;
   }
 
@@ -120,48 +106,44 @@ export class Output {
     this.flush();
   };
 
+  /** Writes end in their order. */
   readonly #written = (): void => {
-    this.#writing--;
-    this.#rewind();
+    this.#done++;
+    if (this.#isOver) return;
+    this.#free();
     if (!this.isBlocked || this.#socket.writableLength > this.#limits.socketBytes / 2) return;
     this.isBlocked = false;
-    if (!this.#isOver) this.#events.onRoom();
+    this.#events.onRoom();
   };
 
-  /** The slab may only begin again when none of its bytes is being written, in line, or in a retired one. */
-  #rewind(): void {
-    if (this.#writing === 0 && this.#start === this.#used && this.#line.length === 0 && this.#retired.length === 0) {
-      this.#start = this.#used = 0;
-    }
+  #free(): void {
+    while (this.#retired.length > 0 && this.#retired[0]!.until <= this.#done) release(this.#retired.shift()!.slab);
+    // The slab may only be used by others when none of its bytes is being written or still to be written.
+    if (this.#begun !== this.#done || this.#start !== this.#used) return;
+    release(this.slab);
+    this.slab = NOTHING;
+    this.#start = this.#used = 0;
   }
 
-  /** Writes end in their order: when this one is done, so are all before it that used these slabs. */
-  #freeing(): () => void {
-    const freed = this.#retired;
-    this.#retired = [];
-    return () => {
-      for (const slab of freed) if (slab.length === SLAB_BYTES && spare.length < MOST_SPARE) spare.push(slab);
-      this.#written();
-    };
+  /** Another slab; the present one stays as it is until its last write is done. */
+  #replace(bytes: number): void {
+    if (this.#isOver) return void this.#pretend(bytes);
+    this.flush();
+    if (this.slab !== NOTHING) this.#retired.push({ slab: this.slab, until: this.#begun });
+    this.slab =
+      bytes <= SLAB_BYTES ? (spare.pop() ?? Buffer.allocUnsafeSlow(SLAB_BYTES)) : Buffer.allocUnsafeSlow(bytes);
+    this.#start = this.#used = 0;
   }
 
-  #closePart(): void {
-    if (this.#start === this.#used) return;
-    this.#line.push(this.slab.subarray(this.#start, this.#used));
-    this.#lineBytes += this.#used - this.#start;
-    this.#start = this.#used;
-  }
-
-  #retire(bytes: number): void {
-    this.#closePart();
-    this.#retired.push(this.slab);
-    this.slab = bytes <= SLAB_BYTES ? newSlab() : Buffer.allocUnsafeSlow(bytes);
+  /** What comes after the end goes nowhere. */
+  #pretend(bytes: number): void {
+    this.slab = Buffer.allocUnsafe(bytes);
     this.#start = this.#used = 0;
   }
 }
 
 const NOTHING = Buffer.alloc(0);
 
-function newSlab(): Buffer {
-  return spare.pop() ?? Buffer.allocUnsafeSlow(SLAB_BYTES);
+function release(slab: Buffer): void {
+  if (slab.length === SLAB_BYTES && spare.length < MOST_SPARE) spare.push(slab);
 }

@@ -5,6 +5,7 @@
 import type { Duplex } from 'node:stream';
 import type { Clock } from '../../shared/clock/clock.ts';
 import { Refusal } from '../../shared/errors/refusal.ts';
+import { readLending } from '../channel/shared-reads.ts';
 import { Deadlines } from './deadlines.ts';
 import { H2, nameOfCode, SessionFault } from './error-codes.ts';
 import { MOST_31_BITS, SETTING } from './frame-format.ts';
@@ -134,9 +135,8 @@ export class Session {
     if (this.#server !== undefined) {
       writer.goAway(MOST_31_BITS, H2.NO_ERROR);
       // A round trip later the peer has read it, and no stream is under way any more.
-      const sayLast = (): void => this.#sayLast();
-      this.#deadlines.set('goaway', this.#limits.goawayStepMs, sayLast);
-      this.#keepAlive.ping(sayLast);
+      this.#deadlines.set('goaway', this.#limits.goawayStepMs, () => this.#sayLast());
+      this.#keepAlive.ping(() => this.#sayLast());
       return void this.#draining();
     }
     this.#client?.refuseWaiting('the session ends');
@@ -161,7 +161,8 @@ export class Session {
     ]);
     inflow.begin();
     this.#deadlines.set('settings', this.#limits.settingsMs, () => this.#silent('no SETTINGS, or no answer to ours'));
-    this.#socket.on('data', this.#onData).on('error', this.#onError).on('end', this.#onEnd).on('close', this.#onEnd);
+    this.#socket.on('error', this.#onError).on('end', this.#onEnd).on('close', this.#onEnd);
+    readLending(this.#socket, this.#onData);
   }
 
   readonly #onData = (bytes: Buffer): void => {

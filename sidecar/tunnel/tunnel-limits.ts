@@ -83,7 +83,7 @@ export const TUNNEL_LIMITS: TunnelLimits = {
   heldBytes: 128 * MIB,
   queuedBytesPerStream: 4 * MIB,
   queuedBytesPerSession: 64 * MIB,
-  socketBytes: 1 * MIB,
+  socketBytes: 2 * MIB,
   unsentBytes: 4 * MIB,
   headerListBytes: 32 * KIB,
   continuations: 16,

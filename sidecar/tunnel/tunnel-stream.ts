@@ -13,7 +13,7 @@ import type { SessionCore } from './session-core.ts';
 
 export class TunnelStream implements Channel, Sender {
   readonly id: number;
-  readonly lends = false;
+  readonly lends = true;
   bytesRead = 0;
   bytesWritten = 0;
   queued = 0;
@@ -68,14 +68,14 @@ export class TunnelStream implements Channel, Sender {
   write(bytes: Buffer, lent: boolean): boolean {
     if (this.isEnded || bytes.length === 0) return true;
     this.bytesWritten += bytes.length;
-    if (this.queued === 0 && this.#core.outflow.send(this, bytes, lent)) return true;
+    if (this.queued === 0 && this.#core.outflow.send(this, bytes)) return true;
     return this.#enqueue(bytes, lent);
   }
 
   writeHead(head: string, body: Buffer, from: number, to: number, lent: boolean): boolean {
     if (this.isEnded) return true;
     this.bytesWritten += head.length + to - from;
-    if (this.queued === 0 && this.#core.outflow.sendHead(this, head, body, from, to, lent)) return true;
+    if (this.queued === 0 && this.#core.outflow.sendHead(this, head, body, from, to)) return true;
     const hasRoom = this.#enqueue(Buffer.from(head, 'latin1'), false);
     return to > from && !this.isEnded ? this.#enqueue(body.subarray(from, to), lent) : hasRoom;
   }
@@ -204,7 +204,7 @@ export class TunnelStream implements Channel, Sender {
 
   #hold(bytes: Buffer): void {
     this.#held ??= new ByteQueue();
-    this.#held.push(bytes, false);
+    this.#held.push(bytes, true);
     this.#core.inflow.hold(bytes.length);
   }
 

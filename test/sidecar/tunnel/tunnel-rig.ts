@@ -172,7 +172,8 @@ export class Notes implements ChannelReceiver {
   readonly order: string[] = [];
 
   onBytes(bytes: Buffer): void {
-    this.parts.push(bytes);
+    // They are lent.
+    this.parts.push(Buffer.from(bytes));
     this.length += bytes.length;
     if (this.order.at(-1) !== 'bytes') this.order.push('bytes');
   }
