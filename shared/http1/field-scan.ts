@@ -34,10 +34,11 @@ export class FieldScan {
   announcesTrailers = false;
   contentType = '';
   grpcStatus = '';
+  /** '' unless there is exactly one that may go into a log. */
+  requestId = '';
   /** A framing field in disguise was there. */
   disguised = false;
   readonly #head: RawHead;
-  #requestId = '';
   #requestIds = 0;
   /** Names that Connection lists, to be left out of `fields`, too. */
   #listed: string[] | undefined;
@@ -63,11 +64,6 @@ export class FieldScan {
       if (kind !== FIELD.other) this.#read(kind, colon + 1, at - 2);
       if (isLeftOut(kind) || strip.has(bytes, start, colon - start)) this.#leaveOut(start, at);
     }
-  }
-
-  /** '' unless there is exactly one that may go into a log. */
-  get requestId(): string {
-    return this.#requestIds === 1 && REQUEST_ID.test(this.#requestId) ? this.#requestId : '';
   }
 
   /**
@@ -118,7 +114,7 @@ export class FieldScan {
         break;
       case FIELD.requestId:
         this.#requestIds++;
-        this.#requestId = this.#textOf(start, end);
+        this.requestId = this.#requestIds === 1 ? loggable(this.#textOf(start, end)) : '';
         break;
       case FIELD.disguised:
         this.disguised = true;
@@ -161,6 +157,10 @@ export class FieldScan {
     const { text, from: base } = this.#head;
     return text.slice(from - base, to - base);
   }
+}
+
+function loggable(id: string): string {
+  return REQUEST_ID.test(id) ? id : '';
 }
 
 function isLeftOut(kind: FieldKind): boolean {

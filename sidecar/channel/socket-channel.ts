@@ -210,7 +210,7 @@ export class SocketChannel implements Channel, Flushable {
     this.#slab = undefined;
     this.#gathered = 0;
     const socket = this.#socket;
-    if (socket.destroyed) return giveSlabBack(slab);
+    if (socket.destroyed) return void giveSlabBack(slab);
     // A slow socket holds only as much as it has to send.
     const isSlow = socket.writableLength > 0;
     const isFreed = isSlow || !this.#keeps();

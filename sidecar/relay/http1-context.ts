@@ -1,5 +1,5 @@
 /** What all connections of one HTTP relay share. */
-import type { Clock, Randomness } from '../../shared/clock/clock.ts';
+import type { Clock } from '../../shared/clock/clock.ts';
 import type { Refusal } from '../../shared/errors/refusal.ts';
 import type { HeadLimits } from '../../shared/http1/head.ts';
 import type { Log } from '../../shared/log/log.ts';
@@ -8,6 +8,7 @@ import type { ServedRequest } from '../telemetry/served-request.ts';
 import type { HttpLimits } from './http-limits.ts';
 import type { Http1Pool } from './http1-pool.ts';
 import type { IdleWatch } from './idle-watch.ts';
+import type { RequestIds } from './request-id.ts';
 import type { Upstream } from './upstream.ts';
 
 /** Who is told what a relay did. */
@@ -27,7 +28,7 @@ export interface Http1Context {
   readonly headLimits: HeadLimits;
   readonly watch: IdleWatch;
   readonly clock: Clock;
-  readonly randomness: Randomness;
+  readonly requestIds: RequestIds;
   /** Carries direction and listener. */
   readonly log: Log;
   readonly observer: HttpObserver;

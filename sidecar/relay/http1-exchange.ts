@@ -22,7 +22,6 @@ import { servedRequest } from './http1-served.ts';
 import { Http1Upload } from './http1-upload.ts';
 import type { Http1Upstream, UpstreamUser } from './http1-upstream.ts';
 import { Movement } from './movement.ts';
-import { newRequestId } from './request-id.ts';
 
 export class Http1Exchange implements UpstreamUser {
   /** A request is being carried; its body may still have to be read when it has been answered. */
@@ -57,10 +56,10 @@ export class Http1Exchange implements UpstreamUser {
 
   /** @returns the index in `bytes` behind what of the request's body came with the head @throws {Http1Error} */
   begin(head: RequestHead, bytes: Buffer, from: number, lent: boolean): number {
-    const { watch, randomness } = this.#context;
+    const { watch, requestIds } = this.#context;
     this.#reset(head, watch.now());
     const isOwnId = head.requestId === '';
-    this.requestId = isOwnId ? newRequestId(randomness) : head.requestId;
+    this.requestId = isOwnId ? requestIds.next() : head.requestId;
     this.answer.begin(head);
     let target: string;
     try {

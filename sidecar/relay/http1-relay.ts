@@ -14,6 +14,7 @@ import type { Http1Context, HttpObserver } from './http1-context.ts';
 import { Http1Pool } from './http1-pool.ts';
 import { IdleWatch } from './idle-watch.ts';
 import type { Accepted, Relay } from './relay.ts';
+import { RequestIds } from './request-id.ts';
 import { giveUp, type UpstreamConnection } from './upstream.ts';
 
 export interface Http1RelayOptions {
@@ -43,7 +44,8 @@ export class Http1Relay implements Relay {
     const headLimits = { bytes: limits.headerBytes, fields: limits.headerCount };
     const upgrades = balancedUpstream(destination);
     const { kind } = destination;
-    this.#context = { kind, endpoints, upgrades, limits, headLimits, watch, clock, randomness, log, observer };
+    const requestIds = new RequestIds(randomness);
+    this.#context = { kind, endpoints, upgrades, limits, headLimits, watch, clock, requestIds, log, observer };
   }
 
   accept(accepted: Accepted): void {

@@ -17,7 +17,6 @@ import { IDENTITY_NAMES } from './identity-headers.ts';
 import type { Watched } from './idle-watch.ts';
 import { checkedHead, fieldLines, fieldsOf, writeAnswer } from './proxied-answer.ts';
 import type { Carrier, RegisteredConnection, RetirementReason } from './relay.ts';
-import { newRequestId } from './request-id.ts';
 import { type ProxiedRequest, proxyUpgrade } from './upgrade-proxy.ts';
 import type { UpstreamConnection } from './upstream.ts';
 
@@ -64,7 +63,7 @@ export class Http1Upgrade implements ProxiedRequest, Carrier, Watched {
     this.#head = head;
     this.#target = target;
     this.early = early;
-    this.#requestId = head.requestId === '' ? newRequestId(context.randomness) : head.requestId;
+    this.#requestId = head.requestId === '' ? context.requestIds.next() : head.requestId;
     this.#startedAt = this.#movedAt = context.watch.now();
     this.client = new ChannelDuplex(caller.channel);
     this.client.on('error', (error) => this.#onBroken(error)).on('close', () => this.#onClosed());

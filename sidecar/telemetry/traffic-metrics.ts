@@ -48,6 +48,10 @@ export class ListenerTraffic {
   readonly #metrics: TrafficMetrics;
   readonly #place: TrafficPlace;
   readonly #peers = new Map<string, PeerTraffic>();
+  /** Nearly always the one of the request before: comparing costs less than a key. */
+  #latest:
+    | { readonly peer: string | undefined; readonly own: string | undefined; readonly traffic: PeerTraffic }
+    | undefined;
 
   constructor(metrics: TrafficMetrics, place: TrafficPlace) {
     this.#metrics = metrics;
@@ -64,10 +68,18 @@ export class ListenerTraffic {
   }
 
   #with({ peer, own }: Principals): PeerTraffic {
+    const latest = this.#latest;
+    if (latest !== undefined && latest.peer === peer && latest.own === own) return latest.traffic;
+    const traffic = this.#of({ peer, own });
+    this.#latest = { peer, own, traffic };
+    return traffic;
+  }
+
+  #of({ peer, own }: Principals): PeerTraffic {
     const key = `${peer ?? ''} ${own ?? ''}`;
     const known = this.#peers.get(key);
     if (known) return known;
-    if (this.#peers.size >= MOST_PEERS && peer !== OTHER) return this.#with({ peer: OTHER, own: OTHER });
+    if (this.#peers.size >= MOST_PEERS && peer !== OTHER) return this.#of({ peer: OTHER, own: OTHER });
     const fresh = new PeerTraffic(this.#metrics, commonValues(this.#place, { peer, own }));
     this.#peers.set(key, fresh);
     return fresh;
@@ -75,6 +87,10 @@ export class ListenerTraffic {
 }
 
 interface RequestSeries {
+  readonly status: number;
+  readonly flags: string;
+  readonly protocol: string;
+  readonly grpcStatus: string;
   readonly requests: { value: number };
   readonly durations: Distribution;
   readonly requestBytes: Distribution;
@@ -85,6 +101,8 @@ class PeerTraffic {
   readonly #metrics: TrafficMetrics;
   readonly #common: readonly string[];
   readonly #series = new Map<string, RequestSeries>();
+  /** Nearly always that of the request before. */
+  #latest: RequestSeries | undefined;
 
   constructor(metrics: TrafficMetrics, common: readonly string[]) {
     this.#metrics = metrics;
@@ -102,8 +120,17 @@ class PeerTraffic {
     answerBytes,
   }: ServedRequest): void {
     const flags = responseFlags(refusal, callerLeft);
-    const key = `${status} ${flags} ${protocol} ${grpcStatus}`;
-    const series = this.#series.get(key) ?? this.#fresh(key, [protocol, flags, String(status), grpcStatus]);
+    let series = this.#latest;
+    if (
+      series === undefined ||
+      series.status !== status ||
+      series.flags !== flags ||
+      series.protocol !== protocol ||
+      series.grpcStatus !== grpcStatus
+    ) {
+      series = this.#seriesOf(status, flags, protocol, grpcStatus);
+      this.#latest = series;
+    }
     series.requests.value++;
     series.durations.observe(durationMs);
     series.requestBytes.observe(requestBytes);
@@ -115,10 +142,17 @@ class PeerTraffic {
     return new FlowingConnection(this.#metrics, this.#common);
   }
 
-  #fresh(key: string, rest: readonly string[]): RequestSeries {
+  #seriesOf(status: number, flags: string, protocol: string, grpcStatus: string): RequestSeries {
+    const key = `${status} ${flags} ${protocol} ${grpcStatus}`;
+    const known = this.#series.get(key);
+    if (known) return known;
     const { requests, durations, requestBytes, answerBytes } = this.#metrics;
-    const values = [...this.#common, ...rest];
+    const values = [...this.#common, protocol, flags, String(status), grpcStatus];
     const series = {
+      status,
+      flags,
+      protocol,
+      grpcStatus,
       requests: requests.series(values),
       durations: durations.series(values),
       requestBytes: requestBytes.series(values),
