@@ -107,7 +107,10 @@ export class SessionClient {
     if (status > 299) return void this.#core.reset(stream, H2.CANCEL, new TunnelRefusal(status));
     stream.isConnected = true;
     stream.onGone = undefined;
-    this.#asked.get(stream)?.resolve(stream);
+    const opening = this.#asked.get(stream);
+    // A stream may live for days: what was only needed to open it, the caller's signal too, must not.
+    this.#asked.delete(stream);
+    opening?.resolve(stream);
     if (ends) stream.takeEnd();
   }
 }
