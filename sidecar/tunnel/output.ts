@@ -22,8 +22,8 @@ export interface OutputEvents {
 const SLAB_BYTES = 256 * 1024;
 /** Written before the turn is over: more would only wait. */
 const FLUSH_BYTES = 128 * 1024;
-/** Slabs that are kept for reuse by all sessions (4 MiB, as far as they have ever been filled). */
-const MOST_SPARE = 16;
+/** Slabs that are kept for reuse by all sessions (8 MiB, as far as they have ever been filled). */
+const MOST_SPARE = 32;
 const spare: Buffer[] = [];
 
 interface Retired {
