@@ -8,9 +8,19 @@ import { TLSSocket } from 'node:tls';
  */
 export function resetSocket(socket: Socket): void {
   if (socket.destroyed) return;
+  if (isEnding(socket)) return void socket.destroy();
   const transport = socket instanceof TLSSocket ? transportOf(socket) : socket;
   transport?.resetAndDestroy();
   socket.destroy();
+}
+
+/**
+ * Everything is with the kernel, and only its word that the end is sent is missing. libuv refuses to reset then, and
+ * node:net would leave the descriptor open for ever: no `close`, and a process that cannot end. There is nothing
+ * left to break either, for the end was said after the last byte.
+ */
+function isEnding({ writableEnded, writableFinished, writableLength }: Socket): boolean {
+  return writableEnded && !writableFinished && writableLength === 0;
 }
 
 /** The TCP socket below a TLS socket. node:tls has no public name for it. */

@@ -53,6 +53,18 @@ for (const kind of KINDS) {
       expect([pair.channel.bytesRead, pair.channel.lends]).to.deep.equal([5, kind === 'lending']);
     });
 
+    it('is closed, and told so, when it is broken while its own end is still on its way', async () => {
+      await using pair = await socketPair(kind);
+      const listener = new Listener(pair.channel);
+      pair.channel.write(TEXT, false);
+      pair.channel.end();
+      // Now the kernel has every byte, and has not said yet that the end is sent.
+      await until('all has left', () => pair.channel.queued === 0);
+      pair.channel.abort(WHY);
+      await until('it is closed', () => listener.closed !== undefined);
+      expect(listener.closed?.failure).to.equal(WHY);
+    });
+
     it('carries on in one direction when the other has ended, whoever ends first, and closes in order', async () => {
       for (const first of ['here', 'there'] as const) {
         await using pair = await socketPair(kind);
