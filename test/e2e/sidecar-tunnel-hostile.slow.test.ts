@@ -9,6 +9,7 @@ import { expect } from 'chai';
 import { H2 } from '../../sidecar/tunnel/error-codes.ts';
 import { FRAME, PREFACE } from '../../sidecar/tunnel/frame-format.ts';
 import type { Field } from '../../sidecar/tunnel/hpack-tables.ts';
+import { TUNNEL_LIMITS } from '../../sidecar/tunnel/tunnel-limits.ts';
 import { headers, SETTINGS_ACK, settings } from '../sidecar/tunnel/tunnel-rig.ts';
 import { type App, httpApp, rawApp } from '../support/app-server.ts';
 import { type MeshSvid, OneSidecar, tlsTo } from '../support/one-sidecar.ts';
@@ -66,15 +67,19 @@ describe('a sidecar, attacked inside its tunnels with patience', () => {
   }
 
   it('answers a hundred thousand tunnels to an app that is away, one batch after the other', async () => {
-    await using peer = await framePeer(port(), svid);
-    peer.greet();
-    let [answered, looked] = [0, 0];
-    peer.socket.on('data', () => {
-      for (; looked < peer.frames.length; looked++) if (peer.frames[looked]!.type === FRAME.HEADERS) answered++;
-    });
-    for (let from = 0; from < TUNNELS; from += AT_ONCE) {
-      peer.send(batch(from));
-      await Promise.all([isServed(), until('they are answered', () => answered === from + AT_ONCE, 20_000)]);
+    // No session asks for more than it may ask for at once, however fast the machine is: that is the next test.
+    const each = TUNNEL_LIMITS.headers.burst;
+    for (let done = 0; done < TUNNELS; done += each) {
+      await using peer = await framePeer(port(), svid);
+      peer.greet();
+      let [answered, looked] = [0, 0];
+      peer.socket.on('data', () => {
+        for (; looked < peer.frames.length; looked++) if (peer.frames[looked]!.type === FRAME.HEADERS) answered++;
+      });
+      for (let from = 0; from < each; from += AT_ONCE) {
+        peer.send(batch(from));
+        await Promise.all([isServed(), until('they are answered', () => answered === from + AT_ONCE, 20_000)]);
+      }
     }
     expect(await refusals('app_unreachable')).to.equal(TUNNELS);
     expect((await memory()) - restingBytes).to.be.below(MOST_GROWTH);
