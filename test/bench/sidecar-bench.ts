@@ -57,8 +57,10 @@ async function oneSidecar(site: Site, name: string): Promise<Awaited<ReturnType<
 }
 
 async function settingsOfOne(site: Site): Promise<Parameters<typeof startSidecar>[2]> {
-  const [middle = 0, ...rest] = await freePorts(7);
-  return plainSettings(site, 'http', { entry: 0, middle, tunnel: 0, app: 9 }, rest).exit;
+  const [middle = 0, tunnel = 0, ...rest] = await freePorts(8);
+  const { exit } = plainSettings(site, 'http', { entry: 0, middle, tunnel, app: 9 }, rest);
+  // Several of them stand side by side, and each has a gate for tunnels.
+  return { ...exit, tunnel: { listen: `127.0.0.1:${tunnel}` } };
 }
 
 async function timed(act: () => Promise<unknown>): Promise<number> {
