@@ -1,7 +1,7 @@
 /** Two ends of one connection over real sockets, plain and mutual TLS: one as a channel, the other as a test sees it. */
 import { once } from 'node:events';
 import net, { type AddressInfo, type Socket } from 'node:net';
-import { connectLending, SocketChannel } from '../../sidecar/channel/socket-channel.ts';
+import { acceptLending, connectLending, SocketChannel } from '../../sidecar/channel/socket-channel.ts';
 import { RawClient } from './raw-client.ts';
 import { createTestAuthority } from './test-authority.ts';
 import { connectAs, startServer, storeOf } from './tls-peers.ts';
@@ -14,10 +14,14 @@ export interface SocketPair extends AsyncDisposable {
   reset(): void;
 }
 
-export const KINDS = ['plain', 'lending', 'TLS'] as const;
+/** `accepted`: lends what it reads too, but by a way that Node has no name for. */
+export const KINDS = ['plain', 'lending', 'accepted', 'TLS'] as const;
+
+export const LENDING: ReadonlySet<(typeof KINDS)[number]> = new Set(['lending', 'accepted']);
 
 export function socketPair(kind: (typeof KINDS)[number]): Promise<SocketPair> {
-  return kind === 'TLS' ? tlsPair() : plainPair(kind === 'lending');
+  if (kind === 'TLS') return tlsPair();
+  return kind === 'accepted' ? acceptedPair() : plainPair(kind === 'lending');
 }
 
 async function plainPair(lends: boolean): Promise<SocketPair> {
@@ -28,6 +32,20 @@ async function plainPair(lends: boolean): Promise<SocketPair> {
   const { socket, channel } = lends ? connectLending(options) : plain(net.connect(options));
   await once(socket, 'connect');
   const other = new RawClient((await accepted)[0]);
+  server.close();
+  return pairOf(socket, channel, other, other.socket);
+}
+
+async function acceptedPair(): Promise<SocketPair> {
+  const server = net.createServer({ allowHalfOpen: true, noDelay: true });
+  await once(server.listen(0, '127.0.0.1'), 'listening');
+  // As a listener does it: at once, before a byte can have been read.
+  const accepted = new Promise<{ socket: Socket; channel: SocketChannel }>((resolve) =>
+    server.once('connection', (socket) => resolve({ socket, channel: acceptLending(socket) })),
+  );
+  const { port } = server.address() as AddressInfo;
+  const other = new RawClient(net.connect({ port, host: '127.0.0.1', allowHalfOpen: true }));
+  const { socket, channel } = await accepted;
   server.close();
   return pairOf(socket, channel, other, other.socket);
 }
