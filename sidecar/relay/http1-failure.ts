@@ -46,7 +46,7 @@ export function gatewayStatus({ status }: Refusal): number {
 
 /** The destination says itself that it has not looked at it (RFC 9113 §8.7). */
 export function isUnprocessed(failure: Refusal | undefined): boolean {
-  return (failure?.code as string | undefined) === 'tunnel_unprocessed';
+  return failure?.code === 'tunnel_unprocessed';
 }
 
 export interface FailedCall {

@@ -10,21 +10,10 @@ export const REFUSAL_HEADER = 'X-Sallyport-Refusal';
 const PEER_NAME = PEER_HEADER.toLowerCase();
 const OWN_PREFIXES = ['x-sallyport-', 'x-spiffe-'] as const;
 
-/** CGI and its heirs (WSGI, Rack, PHP) make `-` and `_` the same: what is written with `_` may be read as ours. */
-function plainName(name: string): string {
-  const lower = name.toLowerCase();
-  return lower.includes('_') ? lower.replaceAll('_', '-') : lower;
-}
-
-/** Whether only sidecars may write a header of this name. */
-export function isIdentityHeader(name: string): boolean {
-  // Most names are decided by their first letter.
-  if (name.charCodeAt(0) !== LOWER_X && name.charCodeAt(0) !== UPPER_X) return false;
-  const plain = plainName(name);
-  return plain === PEER_NAME || OWN_PREFIXES.some((prefix) => plain.startsWith(prefix));
-}
-
-/** The same names as a reader of heads takes them (`*`: every name that begins so), for what comes from who is no sidecar. */
+/**
+ * Names that only sidecars may write, as a reader of heads takes them (`*`: every name that begins so). CGI and its
+ * heirs (WSGI, Rack, PHP) make `-` and `_` the same, and so does that reader.
+ */
 export const IDENTITY_NAMES: ReadonlySet<string> = new Set([PEER_NAME, ...OWN_PREFIXES.map((prefix) => `${prefix}*`)]);
 
 export interface ProvenPeer {
@@ -42,6 +31,3 @@ export interface ProvenPeer {
 export function peerHeaderValue({ own, peer, certificateHash }: ProvenPeer): string {
   return `By=${own};Hash=${certificateHash};Subject="";URI=${peer}`;
 }
-
-const LOWER_X = 'x'.charCodeAt(0);
-const UPPER_X = 'X'.charCodeAt(0);
