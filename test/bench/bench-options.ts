@@ -9,6 +9,7 @@ export interface BenchOptions {
   readonly names: readonly string[];
   readonly variants: readonly Variant[];
   readonly loads: readonly Load[];
+  /** How many idle connections memory is looked at with, fewer first; empty: not measured. */
   readonly idle: readonly number[];
   readonly rounds: number;
   /** Of one run; undefined: as many as fit into the minutes. */

@@ -3,6 +3,7 @@
  * keeps every run; the table and the judgement of the goals are made from what it returns.
  */
 
+import type { BenchOptions } from './bench-options.ts';
 import { estimate, fitInto, secondsOf, WARM_UP_SECONDS } from './bench-time.ts';
 import { HeldConnections } from './held-connections.ts';
 import { type HopSite, openSite } from './hop-site.ts';
@@ -11,15 +12,10 @@ import { cpuMicrosOf, type Memory, memoryOfAll } from './process-cost.ts';
 import type { Run } from './run.ts';
 import { type Hop, NotHere, type Variant } from './variant.ts';
 
-export interface HopBenchOptions {
-  readonly variants: readonly Variant[];
-  readonly loads: readonly Load[];
-  /** How many idle connections memory is looked at with, fewer first; empty: not measured. */
-  readonly idle: readonly number[];
-  readonly rounds: number;
-  /** Of one run; undefined: as many as fit into the minutes. */
-  readonly seconds: number | undefined;
-  readonly minutes: number;
+/** What the hop takes of what the bench is asked for. */
+type Asked = Pick<BenchOptions, 'variants' | 'loads' | 'idle' | 'rounds' | 'seconds' | 'minutes'>;
+
+export interface HopBenchOptions extends Asked {
   readonly sidecarHome?: string | undefined;
   readonly signal: AbortSignal;
   progress(line: string): void;

@@ -2,8 +2,8 @@
  * The processes of a bench: started here, and ended here whatever happens. Each dies with the bench even when the
  * bench itself is killed (`setpriv --pdeathsig`), so that no proxy is left behind and eats the next figures.
  */
-import net from 'node:net';
 import { Running } from '../../scripts/local-mesh/running.ts';
+import { listens } from '../support/listens.ts';
 import { until } from '../support/until.ts';
 
 const DIES_WITH_US = ['setpriv', '--pdeathsig', 'TERM', '--'];
@@ -63,15 +63,4 @@ class Ended extends Error {
   constructor(running: Running) {
     super(`${running.name} has ended: ${running.lines.slice(-5).join(' | ')}`);
   }
-}
-
-function listens(port: number): Promise<boolean> {
-  return new Promise((resolve) => {
-    const socket = net.connect(port, '127.0.0.1');
-    socket.on('connect', () => {
-      socket.destroy();
-      resolve(true);
-    });
-    socket.on('error', () => resolve(false));
-  });
 }

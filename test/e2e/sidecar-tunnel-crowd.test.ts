@@ -3,28 +3,26 @@
  * refused by name at its share, while others come, are served, and the sidecar renews.
  * Real parts: dev issuer, citadel and a sidecar as processes, under `ulimit -n`; the test is the app and the peers.
  */
-import { writeFile } from 'node:fs/promises';
-import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import { expect } from 'chai';
-import { asYaml, type ServicePlan } from '../../scripts/local-mesh/mesh-plan.ts';
-import { Running } from '../../scripts/local-mesh/running.ts';
+import type { ServicePlan } from '../../scripts/local-mesh/mesh-plan.ts';
+import type { Running } from '../../scripts/local-mesh/running.ts';
 import { FRAME } from '../../sidecar/tunnel/frame-format.ts';
 import type { Field } from '../../sidecar/tunnel/hpack-tables.ts';
 import { headers } from '../sidecar/tunnel/tunnel-rig.ts';
 import { type App, httpApp } from '../support/app-server.ts';
-import { plannedMesh, type TestMesh } from '../support/mesh.ts';
+import { FewFilesSidecar } from '../support/few-files.ts';
+import type { TestMesh } from '../support/mesh.ts';
 import { metricAt, obtainSvid } from '../support/one-sidecar.ts';
 import { framePeer, HonestPeer } from '../support/tunnel-peers.ts';
 import { until } from '../support/until.ts';
 
-const SIDECAR = fileURLToPath(new URL('../../bin/sidecar.js', import.meta.url));
 const FILES = 160;
 const SESSIONS = 4;
 const STREAMS = 100;
 
 describe('a sidecar with few files, and a peer with many tunnels', () => {
   let app: App<unknown>;
+  let few: FewFilesSidecar;
   let mesh: TestMesh;
   let plan: ServicePlan;
   let sidecar: Running;
@@ -32,19 +30,15 @@ describe('a sidecar with few files, and a peer with many tunnels', () => {
   before(async function () {
     this.timeout(60_000);
     app = await httpApp((_request, response) => response.end('served'));
-    mesh = await plannedMesh({ services: [{ name: 'orders', appPort: app.port }, { name: 'web' }, { name: 'other' }] });
-    plan = mesh.plan.services[0]!;
-    await mesh.startIssuer();
-    await mesh.startCitadel();
-    const file = join(mesh.plan.directory, 'few-files.yaml');
-    await writeFile(file, asYaml(plan.settings), { mode: 0o600 });
-    const program = [process.execPath, SIDECAR, 'run', '--config', file];
-    sidecar = new Running({ name: 'orders', command: ['sh', '-c', `ulimit -n ${FILES}; exec "$@"`, 'sh', ...program] });
-    await sidecar.event('ready', ({ event }) => event === 'ready');
+    few = await FewFilesSidecar.start(FILES, [
+      { name: 'orders', appPort: app.port },
+      { name: 'web' },
+      { name: 'other' },
+    ]);
+    ({ mesh, plan, process: sidecar } = few);
   });
   after(async () => {
-    await sidecar?.stop();
-    await mesh?.[Symbol.asyncDispose]();
+    await few?.[Symbol.asyncDispose]();
     await app?.[Symbol.asyncDispose]();
   });
 
@@ -67,9 +61,7 @@ describe('a sidecar with few files, and a peer with many tunnels', () => {
 
     await using other = await HonestPeer.connect(tunnel, await obtainSvid(mesh, 'other'), app.port);
     expect(await other.ask()).to.include('served');
-    const renewed = sidecar.next('a new certificate', ({ event }) => event === 'identity_published');
-    sidecar.child.kill('SIGHUP');
-    await renewed;
+    await few.renew();
 
     for (const peer of peers) await peer[Symbol.asyncDispose]();
     await using again = await HonestPeer.connect(tunnel, web, app.port);

@@ -1,8 +1,8 @@
 /** A real nginx in the foreground, in a folder of its own, with the servers that a test gives it. */
 import { mkdir, writeFile } from 'node:fs/promises';
-import net from 'node:net';
 import { join } from 'node:path';
 import { Running } from '../../scripts/local-mesh/running.ts';
+import { listens } from './listens.ts';
 import { until } from './until.ts';
 
 export class Nginx implements AsyncDisposable {
@@ -43,15 +43,4 @@ export class Nginx implements AsyncDisposable {
   async [Symbol.asyncDispose](): Promise<void> {
     await this.#running.stop();
   }
-}
-
-function listens(port: number): Promise<boolean> {
-  return new Promise((resolve) => {
-    const socket = net.connect(port, '127.0.0.1');
-    socket.on('connect', () => {
-      socket.destroy();
-      resolve(true);
-    });
-    socket.on('error', () => resolve(false));
-  });
 }
