@@ -15,6 +15,12 @@ export async function httpApp(
 ): Promise<App<Server>> {
   const server = createServer(handler);
   prepare(server);
+  // Upgraded sockets too, which node:http no longer knows but its close waits for.
+  const sockets = new Set<Socket>();
+  server.on('connection', (socket) => {
+    sockets.add(socket);
+    socket.once('close', () => sockets.delete(socket));
+  });
   await once(server.listen(0, '127.0.0.1'), 'listening');
   return {
     server,
@@ -22,7 +28,7 @@ export async function httpApp(
     async [Symbol.asyncDispose]() {
       const closed = once(server, 'close');
       server.close();
-      server.closeAllConnections();
+      for (const socket of sockets) socket.destroy();
       await closed;
     },
   };

@@ -96,6 +96,7 @@ describe('hostile bytes', () => {
     });
     app.server.on('upgrade', (request, socket) => {
       seen.push(request);
+      socket.on('error', () => {}).resume();
       socket.end('HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n');
     });
     const broken: string[] = [];
