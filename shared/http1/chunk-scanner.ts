@@ -4,7 +4,7 @@
  */
 import { CR, isDigit, LF, LOWER } from './characters.ts';
 import { EXTENSION_START, type ExtensionState, nextExtensionState } from './chunk-extension.ts';
-import { type FieldNames, fieldNames } from './field-names.ts';
+import { type FieldNames, NO_NAMES } from './field-names.ts';
 import { HeadReader } from './head-reader.ts';
 import { malformed, tooLarge } from './http1-error.ts';
 import { checkTrailers } from './trailer-section.ts';
@@ -20,7 +20,7 @@ export interface ChunkLimits {
 
 export interface ChunkScannerOptions {
   /** Names that no trailer may have, as the `strip` of a head. */
-  readonly forbidden?: ReadonlySet<string>;
+  readonly forbidden?: FieldNames;
   /** Is told where the data lies, without the framing: for a reader that cannot take chunks. */
   readonly onData?: (bytes: Buffer, from: number, to: number) => void;
 }
@@ -30,7 +30,6 @@ export const MOST_CHUNK_BYTES = 2 ** 48;
 /** RFC 9112 §7.1: leading zeros are no fault, but a line of zeros has no end. */
 const MOST_SIZE_DIGITS = 16;
 const SEMICOLON = 0x3b;
-const NONE: ReadonlySet<string> = new Set();
 
 type State =
   | 'size'
@@ -57,9 +56,9 @@ export class ChunkScanner {
   #trailerReader: HeadReader | undefined;
   #trailers = '';
 
-  constructor(limits: ChunkLimits, { forbidden = NONE, onData }: ChunkScannerOptions = {}) {
+  constructor(limits: ChunkLimits, { forbidden = NO_NAMES, onData }: ChunkScannerOptions = {}) {
     this.#limits = limits;
-    this.#forbidden = fieldNames(forbidden);
+    this.#forbidden = forbidden;
     this.#onData = onData;
   }
 

@@ -45,17 +45,7 @@ export class FieldNames {
   }
 }
 
-const compiled = new WeakMap<ReadonlySet<string>, FieldNames>();
-
-/** The same set is arranged once, however often it is asked for. */
-export function fieldNames(names: ReadonlySet<string>): FieldNames {
-  let known = compiled.get(names);
-  if (known === undefined) {
-    known = new FieldNames(names);
-    compiled.set(names, known);
-  }
-  return known;
-}
+export const NO_NAMES = new FieldNames([]);
 
 /** Whether the bytes from `from` are those of `name`, in any letter case and with `_` for `-`. */
 export function spells(bytes: Uint8Array, from: number, name: Uint8Array): boolean {

@@ -13,6 +13,7 @@ import { malformed, tooLarge } from './http1-error.ts';
 const CHUNKED = Buffer.from('chunked');
 const CLOSE = Buffer.from('close');
 const KEEP_ALIVE = Buffer.from('keep-alive');
+const GRPC = Buffer.from('application/grpc');
 const CONTINUE = Buffer.from('100-continue');
 /** What goes into logs as an id: short and without anything that a log reader could take for something else. */
 const REQUEST_ID = /^[\w.:/+=-]{1,128}$/;
@@ -32,7 +33,8 @@ export class FieldScan {
   upgrade = '';
   wantsTrailers = false;
   announcesTrailers = false;
-  contentType = '';
+  /** By its Content-Type, which may go on: `application/grpc+proto`. */
+  isGrpc = false;
   grpcStatus = '';
   /** '' unless there is exactly one that may go into a log. */
   requestId = '';
@@ -116,6 +118,9 @@ export class FieldScan {
         this.#requestIds++;
         this.requestId = this.#requestIds === 1 ? loggable(this.#textOf(start, end)) : '';
         break;
+      case FIELD.contentType:
+        this.isGrpc = end - start >= GRPC.length && isWord(bytes, start, GRPC.length, GRPC);
+        break;
       case FIELD.disguised:
         this.disguised = true;
         break;
@@ -130,7 +135,6 @@ export class FieldScan {
       this.upgrade = this.upgrade === '' ? upgrade : `${this.upgrade},${upgrade}`;
     } else if (kind === FIELD.te) this.wantsTrailers ||= wantsTrailers(value);
     else if (kind === FIELD.trailer) this.announcesTrailers = true;
-    else if (kind === FIELD.contentType) this.contentType = value;
     else if (kind === FIELD.grpcStatus) this.grpcStatus = value;
   }
 

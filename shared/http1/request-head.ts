@@ -3,11 +3,12 @@
  * could understand differently, because there is another reader behind. It authorises nothing.
  */
 import { CR, LF, SP, TARGET, TOKEN } from './characters.ts';
-import { fieldNames } from './field-names.ts';
+import type { FieldNames } from './field-names.ts';
 import { FieldScan } from './field-scan.ts';
 import type { HeadLimits, RawHead, RequestHead } from './head.ts';
 import { malformed } from './http1-error.ts';
 import { checkLengths, framingOf, keepsAlive, NO_BODY } from './message-framing.ts';
+import { methodText } from './request-method.ts';
 import { isAuthority, isTarget } from './request-target.ts';
 import { VERSION_BYTES, versionAt } from './version.ts';
 
@@ -15,10 +16,10 @@ import { VERSION_BYTES, versionAt } from './version.ts';
 const MOST_METHOD_BYTES = 32;
 
 /**
- * @param strip names that do not go on, lower case and with `-` for `_`; a final `*` stands for every name that begins so
+ * @param strip names that do not go on
  * @throws {Http1Error}
  */
-export function parseRequestHead(head: RawHead, limits: HeadLimits, strip: ReadonlySet<string>): RequestHead {
+export function parseRequestHead(head: RawHead, limits: HeadLimits, strip: FieldNames): RequestHead {
   const { bytes, from, text } = head;
   const methodEnd = endOfMethod(bytes, from);
   const targetEnd = endOfTarget(bytes, methodEnd + 1);
@@ -26,13 +27,13 @@ export function parseRequestHead(head: RawHead, limits: HeadLimits, strip: Reado
   const lineEnd = targetEnd + 1 + VERSION_BYTES;
   // RFC 9112 §3: nothing stands behind the version. §2.2: CR and LF only together.
   if (bytes[lineEnd] !== CR || bytes[lineEnd + 1] !== LF) throw malformed('request line');
-  const scan = new FieldScan(head, lineEnd + 2, limits, fieldNames(strip));
+  const scan = new FieldScan(head, lineEnd + 2, limits, strip);
   checkHost(scan, minor);
   checkLengths(scan, minor);
   // To readers in the tradition of CGI these are framing fields, to others they are not.
   if (scan.disguised) throw malformed('a framing field in disguise');
   if (scan.expectations > 1) throw malformed('several Expect');
-  const method = text.slice(0, methodEnd - from);
+  const method = methodText(bytes, from, methodEnd);
   const target = text.slice(methodEnd + 1 - from, targetEnd - from);
   // RFC 9113 §11.6: reserved for the preface of HTTP/2.
   if (method === 'PRI') throw malformed('method');

@@ -3,7 +3,7 @@
  * that ends elsewhere for the next reader poisons a shared connection.
  */
 import { CR, isDigit, LF, SP, VALUE } from './characters.ts';
-import { fieldNames } from './field-names.ts';
+import type { FieldNames } from './field-names.ts';
 import { FieldScan } from './field-scan.ts';
 import type { Framing, HeadLimits, RawHead, ResponseHead } from './head.ts';
 import { malformed } from './http1-error.ts';
@@ -11,7 +11,6 @@ import { checkLengths, framingOf, keepsAlive, NO_BODY, UNTIL_CLOSE } from './mes
 import { VERSION_BYTES, versionAt } from './version.ts';
 
 const STATUS_BYTES = 3;
-const GRPC = 'application/grpc';
 
 /**
  * @param strip as in `parseRequestHead`
@@ -21,7 +20,7 @@ const GRPC = 'application/grpc';
 export function parseResponseHead(
   head: RawHead,
   limits: HeadLimits,
-  strip: ReadonlySet<string>,
+  strip: FieldNames,
   requestMethod: string,
 ): ResponseHead {
   const { bytes, from, text } = head;
@@ -30,7 +29,7 @@ export function parseResponseHead(
   const status = statusAt(bytes, statusFrom);
   const reasonFrom = statusFrom + STATUS_BYTES;
   const lineEnd = endOfReason(bytes, reasonFrom);
-  const scan = new FieldScan(head, lineEnd + 2, limits, fieldNames(strip));
+  const scan = new FieldScan(head, lineEnd + 2, limits, strip);
   checkLengths(scan, minor);
   checkInterim(scan, status);
   const framing = framingOfAnswer(scan, status, requestMethod);
@@ -46,7 +45,7 @@ export function parseResponseHead(
     upgrade: isSwitch ? scan.upgrade : '',
     fields: scan.fields(leftOut(scan, status)),
     trailers: scan.announcesTrailers && scan.codings > 0,
-    isGrpc: scan.contentType !== '' && scan.contentType.toLowerCase().startsWith(GRPC),
+    isGrpc: scan.isGrpc,
     grpcStatus: scan.grpcStatus,
   };
 }

@@ -3,39 +3,37 @@
  * how a message is read, routed or trusted is refused: some readers merge trailers into the header section.
  */
 import { endOfLine, endOfName } from './field-lines.ts';
-import { type FieldNames, fieldNames } from './field-names.ts';
+import { FieldNames } from './field-names.ts';
 import type { RawHead } from './head.ts';
 import { malformed, tooLarge } from './http1-error.ts';
 
 /** RFC 9110 §6.5.1: framing, routing, modifiers, authentication, content; and what belongs to a connection (§7.6.1). */
-const FORBIDDEN: FieldNames = fieldNames(
-  new Set([
-    'content-length',
-    'transfer-encoding',
-    'trailer',
-    'te',
-    'host',
-    'forwarded',
-    'x-forwarded-*',
-    'connection',
-    'keep-alive',
-    'upgrade',
-    'http2-settings',
-    'proxy-*',
-    'authorization',
-    'www-authenticate',
-    'cookie',
-    'set-cookie',
-    'content-encoding',
-    'content-type',
-    'content-range',
-    'cache-control',
-    'expect',
-    'max-forwards',
-    'range',
-    'if-*',
-  ]),
-);
+const FORBIDDEN = new FieldNames([
+  'content-length',
+  'transfer-encoding',
+  'trailer',
+  'te',
+  'host',
+  'forwarded',
+  'x-forwarded-*',
+  'connection',
+  'keep-alive',
+  'upgrade',
+  'http2-settings',
+  'proxy-*',
+  'authorization',
+  'www-authenticate',
+  'cookie',
+  'set-cookie',
+  'content-encoding',
+  'content-type',
+  'content-range',
+  'cache-control',
+  'expect',
+  'max-forwards',
+  'range',
+  'if-*',
+]);
 
 /**
  * @param section field lines alone

@@ -3,6 +3,7 @@
  * caller of HTTP/1.0, who knows no chunks, gets them without their framing.
  */
 
+import { type FieldNames, NO_NAMES } from '../../shared/http1/field-names.ts';
 import type { RequestHead, ResponseHead } from '../../shared/http1/head.ts';
 import { HeadReader } from '../../shared/http1/head-reader.ts';
 import { malformed } from '../../shared/http1/http1-error.ts';
@@ -21,8 +22,6 @@ export interface AnswerCaller {
 }
 
 const NOTHING = Buffer.alloc(0);
-/** A peer is a sidecar, and its refusals are told on. */
-const NO_NAMES: ReadonlySet<string> = new Set();
 
 export class Http1Answer {
   /** Of the final answer, when it has been sent on. */
@@ -36,7 +35,7 @@ export class Http1Answer {
   readonly #context: Http1Context;
   readonly #caller: AnswerCaller;
   #reader: HeadReader;
-  readonly #strip: ReadonlySet<string>;
+  readonly #strip: FieldNames;
   readonly #body = new Http1Body();
   #request!: RequestHead;
   #isUnchunked = false;
@@ -48,7 +47,7 @@ export class Http1Answer {
     this.#context = context;
     this.#caller = caller;
     this.#reader = this.#newReader();
-    // An app may not speak in the name of a sidecar.
+    // An app may not speak in the name of a sidecar. A peer is one, and its refusals are told on.
     this.#strip = context.kind === 'app' ? IDENTITY_NAMES : NO_NAMES;
   }
 

@@ -4,6 +4,7 @@
  */
 import type { ClientRequest, IncomingMessage } from 'node:http';
 import { Refusal } from '../../shared/errors/refusal.ts';
+import { type FieldNames, NO_NAMES } from '../../shared/http1/field-names.ts';
 import type { RequestHead } from '../../shared/http1/head.ts';
 import type { Channel } from '../channel/channel.ts';
 import { ChannelDuplex } from '../channel/channel-duplex.ts';
@@ -32,7 +33,6 @@ export interface UpgradeCaller {
 
 /** Milliseconds that either side gets to close what was ended. */
 const LINGER_MS = 2_000;
-const NO_NAMES: ReadonlySet<string> = new Set();
 
 export class Http1Upgrade implements ProxiedRequest, Carrier, Watched {
   readonly client: ChannelDuplex;
@@ -178,7 +178,7 @@ export class Http1Upgrade implements ProxiedRequest, Carrier, Watched {
     this.#abort(why);
   }
 
-  get #strip(): ReadonlySet<string> {
+  get #strip(): FieldNames {
     return this.#context.kind === 'app' ? IDENTITY_NAMES : NO_NAMES;
   }
 

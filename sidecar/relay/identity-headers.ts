@@ -3,6 +3,7 @@
  * names is removed on every path, in any letter case, number and spelling; they are set only from a peer that
  * proved its SPIFFE ID in the handshake. Pure.
  */
+import { FieldNames } from '../../shared/http1/field-names.ts';
 
 export const PEER_HEADER = 'X-Forwarded-Client-Cert';
 export const REFUSAL_HEADER = 'X-Sallyport-Refusal';
@@ -14,7 +15,7 @@ const OWN_PREFIXES = ['x-sallyport-', 'x-spiffe-'] as const;
  * Names that only sidecars may write, as a reader of heads takes them (`*`: every name that begins so). CGI and its
  * heirs (WSGI, Rack, PHP) make `-` and `_` the same, and so does that reader.
  */
-export const IDENTITY_NAMES: ReadonlySet<string> = new Set([PEER_NAME, ...OWN_PREFIXES.map((prefix) => `${prefix}*`)]);
+export const IDENTITY_NAMES = new FieldNames([PEER_NAME, ...OWN_PREFIXES.map((prefix) => `${prefix}*`)]);
 
 export interface ProvenPeer {
   /** The own SPIFFE ID that the peer called. */

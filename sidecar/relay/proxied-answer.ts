@@ -1,6 +1,7 @@
 /** An answer that node:http has read for http-proxy, read again by our own rules and written to the caller as we write answers. */
 import type { IncomingMessage } from 'node:http';
 import type { Writable } from 'node:stream';
+import type { FieldNames } from '../../shared/http1/field-names.ts';
 import type { HeadLimits, ResponseHead } from '../../shared/http1/head.ts';
 import { parseResponseHead } from '../../shared/http1/response-head.ts';
 import { answerText } from './http1-answer-text.ts';
@@ -8,7 +9,7 @@ import { answerText } from './http1-answer-text.ts';
 const CRLF = Buffer.from('\r\n');
 
 /** @throws {Http1Error} */
-export function checkedHead(answer: IncomingMessage, limits: HeadLimits, strip: ReadonlySet<string>): ResponseHead {
+export function checkedHead(answer: IncomingMessage, limits: HeadLimits, strip: FieldNames): ResponseHead {
   const { httpVersion, statusCode, statusMessage, rawHeaders } = answer;
   let text = `HTTP/${httpVersion} ${statusCode} ${statusMessage}\r\n`;
   for (let at = 0; at < rawHeaders.length; at += 2) text += `${rawHeaders[at]}: ${rawHeaders[at + 1]}\r\n`;

@@ -1,5 +1,6 @@
 /** Reads the bytes of a connection as the relay does: heads, bodies by their framing, message after message. */
 import { ChunkScanner } from '../../shared/http1/chunk-scanner.ts';
+import { FieldNames } from '../../shared/http1/field-names.ts';
 import type { Framing } from '../../shared/http1/head.ts';
 import { HeadReader } from '../../shared/http1/head-reader.ts';
 import { Http1Error } from '../../shared/http1/http1-error.ts';
@@ -9,7 +10,7 @@ import { linesIn, type Reading, type ReadMessage } from './reading.ts';
 
 export const FUZZ_LIMITS = { bytes: 16_384, fields: 100 };
 const CHUNK_LIMITS = { extensionBytes: 4096, trailerBytes: 4096, trailerFields: 20 };
-export const STRIPPED: ReadonlySet<string> = new Set(['x-forwarded-client-cert', 'x-sallyport-*', 'x-spiffe-*']);
+export const STRIPPED = new FieldNames(['x-forwarded-client-cert', 'x-sallyport-*', 'x-spiffe-*']);
 
 interface Head {
   readonly start: string;

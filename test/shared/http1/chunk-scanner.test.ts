@@ -1,6 +1,7 @@
 import { expect } from 'chai';
 import fc from 'fast-check';
 import { ChunkScanner } from '../../../shared/http1/chunk-scanner.ts';
+import { FieldNames } from '../../../shared/http1/field-names.ts';
 import { expectFault } from './heads.ts';
 
 const LIMITS = { extensionBytes: 64, trailerBytes: 256, trailerFields: 4 };
@@ -17,7 +18,7 @@ interface Scanned {
 function scanned(pieces: readonly Buffer[]): Scanned {
   let data = '';
   const scanner = new ChunkScanner(LIMITS, {
-    forbidden: new Set(['x-own-*']),
+    forbidden: new FieldNames(['x-own-*']),
     onData: (bytes, from, to) => {
       data += bytes.toString('latin1', from, to);
     },

@@ -1,5 +1,6 @@
 /** Heads as text, read as the relay does. */
 import { expect } from 'chai';
+import { FieldNames } from '../../../shared/http1/field-names.ts';
 import type { HeadLimits, RequestHead, ResponseHead } from '../../../shared/http1/head.ts';
 import { HeadReader } from '../../../shared/http1/head-reader.ts';
 import { Http1Error, type Http1Fault } from '../../../shared/http1/http1-error.ts';
@@ -7,7 +8,7 @@ import { parseRequestHead } from '../../../shared/http1/request-head.ts';
 import { parseResponseHead } from '../../../shared/http1/response-head.ts';
 
 export const LIMITS: HeadLimits = { bytes: 4096, fields: 20 };
-export const STRIP: ReadonlySet<string> = new Set(['x-forwarded-client-cert', 'x-own-*']);
+export const STRIP = new FieldNames(['x-forwarded-client-cert', 'x-own-*']);
 
 export function readerOf(text: string, limits = LIMITS): HeadReader {
   const reader = new HeadReader(limits);
