@@ -1,6 +1,6 @@
 /**
  * One pass over the field lines of a head: every byte is checked, the few fields that decide where the message ends
- * and whom it is for are read, and the rest is left as it is. Nothing is copied while nothing has to be left out.
+ * and whom it is for are read, and the rest is left as it is. It copies nothing.
  */
 import { isDigit, isSpace, TAB } from './characters.ts';
 import { readConnection, readUpgrade, wantsTrailers } from './connection-options.ts';
@@ -9,6 +9,7 @@ import { endOfLine, endOfName } from './field-lines.ts';
 import { type FieldNames, isWord } from './field-names.ts';
 import type { HeadLimits, RawHead } from './head.ts';
 import { malformed, tooLarge } from './http1-error.ts';
+import { KeptHead } from './kept-head.ts';
 
 const CHUNKED = Buffer.from('chunked');
 const CLOSE = Buffer.from('close');
@@ -17,6 +18,7 @@ const GRPC = Buffer.from('application/grpc');
 const CONTINUE = Buffer.from('100-continue');
 /** What goes into logs as an id: short and without anything that a log reader could take for something else. */
 const REQUEST_ID = /^[\w.:/+=-]{1,128}$/;
+const NO_GAPS: readonly number[] = [];
 const MOST_LENGTH_DIGITS = String(Number.MAX_SAFE_INTEGER).length;
 
 export class FieldScan {
@@ -44,9 +46,9 @@ export class FieldScan {
   #requestIds = 0;
   /** Names that Connection lists, to be left out of `fields`, too. */
   #listed: string[] | undefined;
-  /** Of the lines that stay, those before the last one that was left out. */
-  #kept = '';
-  #keptFrom: number;
+  readonly #from: number;
+  /** Lines that do not go on: where each begins and ends. */
+  #gaps: number[] | undefined;
 
   /**
    * @param from where the first field line begins in `head.bytes`
@@ -54,7 +56,7 @@ export class FieldScan {
    */
   constructor(head: RawHead, from: number, limits: HeadLimits, strip: FieldNames) {
     this.#head = head;
-    this.#keptFrom = from;
+    this.#from = from;
     const { bytes, to } = head;
     let count = 0;
     for (let at = from; at < to; ) {
@@ -69,14 +71,13 @@ export class FieldScan {
   }
 
   /**
-   * The lines that go on.
+   * What goes on.
    * @param without lower case names of more fields that do not
    */
-  fields(without: readonly string[]): string {
-    const rest = this.#head.text.slice(this.#keptFrom - this.#head.from);
-    const fields = this.#kept === '' ? rest : this.#kept + rest;
+  kept(without: readonly string[]): KeptHead {
     const names = this.#listed === undefined ? without : [...without, ...this.#listed];
-    return names.length === 0 ? fields : linesWithout(fields, names);
+    const gaps = names.length === 0 ? (this.#gaps ?? NO_GAPS) : this.#gapsFor(names);
+    return new KeptHead(this.#head, this.#from, gaps);
   }
 
   /** Whether a request id was there that cannot be taken. */
@@ -152,9 +153,25 @@ export class FieldScan {
   }
 
   #leaveOut(from: number, to: number): void {
-    const { text, from: base } = this.#head;
-    if (from > this.#keptFrom) this.#kept += text.slice(this.#keptFrom - base, from - base);
-    this.#keptFrom = to;
+    if (this.#gaps === undefined) this.#gaps = [from, to];
+    else this.#gaps.push(from, to);
+  }
+
+  /** For what is rare: a second pass, which makes strings of every name. */
+  #gapsFor(names: readonly string[]): number[] {
+    const { bytes, to } = this.#head;
+    const before = this.#gaps ?? NO_GAPS;
+    const gaps: number[] = [];
+    let known = 0;
+    for (let at = this.#from; at < to; ) {
+      const start = at;
+      const colon = endOfName(bytes, at);
+      at = endOfLine(bytes, colon + 1);
+      if (before[known] === start) known += 2;
+      else if (!names.includes(bytes.toString('latin1', start, colon).toLowerCase())) continue;
+      gaps.push(start, at);
+    }
+    return gaps;
   }
 
   #textOf(from: number, to: number): string {
@@ -193,16 +210,4 @@ function lengthIn(bytes: Uint8Array, from: number, to: number): number {
   }
   if (length > Number.MAX_SAFE_INTEGER || (digits > 1 && bytes[from] === 0x30)) throw malformed('Content-Length');
   return length;
-}
-
-/** For what is rare: makes strings of every line. */
-function linesWithout(fields: string, names: readonly string[]): string {
-  let kept = '';
-  for (let at = 0; at < fields.length; ) {
-    const next = fields.indexOf('\r\n', at) + 2;
-    const name = fields.slice(at, fields.indexOf(':', at)).toLowerCase();
-    if (!names.includes(name)) kept += fields.slice(at, next);
-    at = next;
-  }
-  return kept;
 }

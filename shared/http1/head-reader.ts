@@ -23,16 +23,22 @@ export class HeadReader implements RawHead {
   bytes: Buffer = NOTHING;
   from = 0;
   to = 0;
-  text = '';
   /** Pieces of a head whose end has not come. */
   #held: Buffer = NOTHING;
   #heldBytes = 0;
+  #text: string | undefined;
   #startChecked = false;
   #emptyLineBytes = 0;
 
   constructor(limits: HeadLimits, options: HeadReaderOptions = {}) {
     this.#limits = limits;
     this.#options = options;
+  }
+
+  /** Made when it is asked for: most answers are never asked. */
+  get text(): string {
+    this.#text ??= this.bytes.toString('latin1', this.from, this.to);
+    return this.#text;
   }
 
   /** Whether a head has been begun and not ended: who is silent now is slow, not idle. */
@@ -81,7 +87,7 @@ export class HeadReader implements RawHead {
     this.bytes = bytes;
     this.from = from;
     this.to = end + 2;
-    this.text = bytes.toString('latin1', from, end + 2);
+    this.#text = undefined;
   }
 
   /** Not more than a head may have: what is held without its end by then is too large. */

@@ -2,6 +2,7 @@
  * What a head of HTTP/1.1 says about the message behind it (RFC 9112 §2, §6). Types only: request-head.ts and
  * response-head.ts read them, and refuse whatever two readers could understand differently.
  */
+import type { KeptHead } from './kept-head.ts';
 
 /** A whole head as it came: start line and field lines, each with its CRLF, without the final empty line. */
 export interface RawHead {
@@ -36,8 +37,8 @@ interface Head {
   readonly keepAlive: boolean;
   /** Lower case protocol names when both `Connection: upgrade` and `Upgrade` are there, else ''. */
   readonly upgrade: string;
-  /** Field lines to forward, each with its CRLF, untouched and in order; without the hop-by-hop ones, those that `Connection` lists, and the stripped ones. */
-  readonly fields: string;
+  /** What goes on of it: not the hop-by-hop fields, those that `Connection` lists, and the stripped ones. */
+  readonly kept: KeptHead;
   /** Trailers were announced with `TE: trailers` (request) or `Trailer` (either). */
   readonly trailers: boolean;
 }
@@ -48,18 +49,20 @@ export interface RequestHead extends Head {
   readonly target: string;
   /** Value of the one Host field; '' only in HTTP/1.0. */
   readonly host: string;
-  /** Only in HTTP/1.1 (RFC 9110 §10.1.1); in HTTP/1.0 `Expect` is taken out of `fields`. */
+  /** Only in HTTP/1.1 (RFC 9110 §10.1.1); in HTTP/1.0 `Expect` is left out of `kept`. */
   readonly expectsContinue: boolean;
-  /** The X-Request-Id, when there is exactly one that may go into a log; else '' and `fields` has none. */
+  /** The X-Request-Id, when there is exactly one that may go into a log; else '' and `kept` has none. */
   readonly requestId: string;
+  /** `Content-Length` is among the fields that are kept. */
+  readonly tellsLength: boolean;
   /** `TE` lists `trailers` (RFC 9110 §10.1.4): the wish may be told on, as an option of the next connection. */
   readonly wantsTrailers: boolean;
 }
 
 export interface ResponseHead extends Head {
   readonly status: number;
-  /** May be empty. */
-  readonly reason: string;
+  /** The status line that goes on in place of the one that came; '' when that one may. */
+  readonly statusLine: string;
   /** By its Content-Type. */
   readonly isGrpc: boolean;
   /** Of an answer that tells it in the head, else ''. */

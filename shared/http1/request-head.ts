@@ -49,7 +49,8 @@ export function parseRequestHead(head: RawHead, limits: HeadLimits, strip: Field
     keepAlive: keepsAlive(scan, minor),
     // RFC 9110 §7.8: of HTTP/1.0 it is to be ignored.
     upgrade: scan.upgradeListed && minor === 1 ? scan.upgrade : '',
-    fields: scan.fields(leftOut(scan, minor)),
+    kept: scan.kept(leftOut(scan, minor)),
+    tellsLength: scan.lengths > 0,
     trailers: scan.wantsTrailers || (scan.announcesTrailers && scan.codings > 0),
     wantsTrailers: scan.wantsTrailers,
     requestId: scan.requestId,

@@ -23,7 +23,7 @@ export function parseResponseHead(
   strip: FieldNames,
   requestMethod: string,
 ): ResponseHead {
-  const { bytes, from, text } = head;
+  const { bytes, from } = head;
   const minor = versionAt(bytes, from);
   const statusFrom = from + VERSION_BYTES + 1;
   const status = statusAt(bytes, statusFrom);
@@ -31,7 +31,7 @@ export function parseResponseHead(
   const lineEnd = endOfReason(bytes, reasonFrom);
   const scan = new FieldScan(head, lineEnd + 2, limits, strip);
   checkLengths(scan, minor);
-  checkInterim(scan, status);
+  checkInterim(scan, status, minor);
   const framing = framingOfAnswer(scan, status, requestMethod);
   const isSwitch = status === 101;
   // RFC 9110 §7.8: a server that switches says to what.
@@ -40,10 +40,10 @@ export function parseResponseHead(
     status,
     minor,
     framing,
-    reason: text.slice(Math.min(reasonFrom + 1, lineEnd) - from, lineEnd - from),
+    statusLine: minor === 1 && bytes[reasonFrom] === SP ? '' : statusLine(status, head, reasonFrom + 1, lineEnd),
     keepAlive: framing.kind !== 'close' && keepsAlive(scan, minor) && !mayBeFollowedByBody(scan, status),
     upgrade: isSwitch ? scan.upgrade : '',
-    fields: scan.fields(leftOut(scan, status)),
+    kept: scan.kept(leftOut(scan, status)),
     trailers: scan.announcesTrailers && scan.codings > 0,
     isGrpc: scan.isGrpc,
     grpcStatus: scan.grpcStatus,
@@ -81,9 +81,17 @@ function endOfReason(bytes: Uint8Array, from: number): number {
   return at;
 }
 
+/** RFC 9110 §2.5: an intermediary sends its own version. RFC 9112 §4: the SP behind the status is never left out. */
+function statusLine(status: number, { bytes }: RawHead, reasonFrom: number, lineEnd: number): string {
+  return `HTTP/1.1 ${status} ${bytes.toString('latin1', Math.min(reasonFrom, lineEnd), lineEnd)}`;
+}
+
 /** RFC 9110 §8.6 and RFC 9112 §6.1: neither length may stand in an interim answer, whose end is where the next one begins. */
-function checkInterim(scan: FieldScan, status: number): void {
-  if (status < 200 && (scan.lengths > 0 || scan.codings > 0)) throw malformed('a length in an interim answer');
+function checkInterim(scan: FieldScan, status: number, minor: 0 | 1): void {
+  if (status >= 200) return;
+  if (scan.lengths > 0 || scan.codings > 0) throw malformed('a length in an interim answer');
+  // RFC 9110 §15.2: HTTP/1.0 has none. Some readers take its connection to end with the first head.
+  if (minor === 0) throw malformed('an interim answer in HTTP/1.0');
 }
 
 function framingOfAnswer(scan: FieldScan, status: number, requestMethod: string): Framing {

@@ -24,6 +24,12 @@ export interface ChannelReceiver {
   onClose(failure: Refusal | undefined): void;
 }
 
+/** The first `length` bytes of a buffer. */
+export interface HeadBytes {
+  readonly buffer: Buffer;
+  readonly length: number;
+}
+
 export interface Channel {
   receiver: ChannelReceiver;
   /** The bytes it delivers belong to it and are overwritten after `onBytes`: copy what must be kept. */
@@ -44,10 +50,11 @@ export interface Channel {
    */
   write(bytes: Buffer, lent: boolean, more?: boolean): boolean;
   /**
-   * A latin1 head and the first bytes of its body [from, to) as one write: one frame, one system call.
+   * A head and the first bytes of its body [from, to) as one write: one frame, one system call.
+   * @param head is the caller's again when this returns
    * @param more as in `write`
    */
-  writeHead(head: string, body: Buffer, from: number, to: number, lent: boolean, more?: boolean): boolean;
+  writeHead(head: HeadBytes, body: Buffer, from: number, to: number, lent: boolean, more?: boolean): boolean;
   /** No bytes are delivered until `resume`; the other side is slowed down, not cut. */
   pause(): void;
   resume(): void;

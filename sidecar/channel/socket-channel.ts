@@ -6,7 +6,7 @@
 import net, { type Socket } from 'node:net';
 import { TLSSocket } from 'node:tls';
 import { Refusal } from '../../shared/errors/refusal.ts';
-import type { Channel, ChannelReceiver } from './channel.ts';
+import type { Channel, ChannelReceiver, HeadBytes } from './channel.ts';
 import { type Flushable, flushAtEndOfTurn } from './end-of-turn.ts';
 import { NOBODY } from './nobody.ts';
 import { resetSocket } from './reset-socket.ts';
@@ -99,16 +99,16 @@ export class SocketChannel implements Channel, Flushable {
     return this.#wrote(more);
   }
 
-  writeHead(head: string, body: Buffer, from: number, to: number, lent: boolean, more = false): boolean {
+  writeHead(head: HeadBytes, body: Buffer, from: number, to: number, lent: boolean, more = false): boolean {
     if (this.isEnded) return true;
     const size = to - from;
     const whole = head.length + size;
     this.bytesWritten += whole;
-    const isCopied = this.#slab !== undefined || more || (size > 0 && (lent || size <= MOST_JOINED));
+    const isCopied = this.#slab !== undefined || more || lent || size <= MOST_JOINED;
     if (isCopied && whole <= SLAB_BYTES) {
       const at = this.#reserve(whole);
       const slab = this.#slab!;
-      slab.write(head, at, head.length, 'latin1');
+      head.buffer.copy(slab, at, 0, head.length);
       if (size > 0) body.copy(slab, at + head.length, from, to);
     } else {
       this.#send();
@@ -219,12 +219,11 @@ export class SocketChannel implements Channel, Flushable {
     if (isFreed || socket.writableLength === 0) giveSlabBack(slab);
   }
 
-  #writeApart(head: string, body: Buffer, lent: boolean): void {
+  #writeApart(head: HeadBytes, body: Buffer, lent: boolean): void {
     const socket = this.#socket;
-    if (body.length === 0) return void socket.write(head, 'latin1');
     socket.cork();
-    socket.write(head, 'latin1');
-    socket.write(lent ? Buffer.from(body) : body);
+    socket.write(Buffer.from(head.buffer.subarray(0, head.length)));
+    if (body.length > 0) socket.write(lent ? Buffer.from(body) : body);
     socket.uncork();
   }
 

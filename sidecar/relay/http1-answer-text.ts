@@ -3,18 +3,24 @@ import { STATUS_CODES } from 'node:http';
 import { PROBLEM_TYPE, problemOf } from '../../shared/errors/problem.ts';
 import type { Refusal } from '../../shared/errors/refusal.ts';
 import type { ResponseHead } from '../../shared/http1/head.ts';
+import type { HeadWriter } from './http1-head-writer.ts';
 import { REFUSAL_HEADER } from './identity-headers.ts';
 
 /** What is said of the caller's connection: nothing, that it ends with this answer, or to HTTP/1.0 that it stays. */
 export type ConnectionOption = '' | 'close' | 'keep-alive';
 
-/** RFC 9110 §2.5: an intermediary sends its own version. */
-export function answerText(head: ResponseHead, option: ConnectionOption, isChunked: boolean): string {
-  const { status, reason, fields } = head;
-  if (option === '' && !isChunked) return `HTTP/1.1 ${status} ${reason}\r\n${fields}\r\n`;
-  const connection = option === '' ? '' : `Connection: ${option}\r\n`;
-  const coding = isChunked ? 'Transfer-Encoding: chunked\r\n' : '';
-  return `HTTP/1.1 ${status} ${reason}\r\n${fields}${connection}${coding}\r\n`;
+/** @returns `into` */
+export function putAnswer(
+  into: HeadWriter,
+  { statusLine, kept }: ResponseHead,
+  option: ConnectionOption,
+  isChunked: boolean,
+): HeadWriter {
+  into.begin();
+  if (statusLine === '') into.whole(kept);
+  else into.text(`${statusLine}\r\n`).fields(kept);
+  if (option !== '') into.text(`Connection: ${option}\r\n`);
+  return into.text(isChunked ? 'Transfer-Encoding: chunked\r\n\r\n' : '\r\n');
 }
 
 export interface RefusalAnswer {

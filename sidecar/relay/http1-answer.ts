@@ -8,20 +8,24 @@ import type { RequestHead, ResponseHead } from '../../shared/http1/head.ts';
 import { HeadReader } from '../../shared/http1/head-reader.ts';
 import { malformed } from '../../shared/http1/http1-error.ts';
 import { checkStatusLine, parseResponseHead } from '../../shared/http1/response-head.ts';
-import { answerText, type ConnectionOption } from './http1-answer-text.ts';
+import type { HeadBytes } from '../channel/channel.ts';
+import { type ConnectionOption, putAnswer } from './http1-answer-text.ts';
 import { Http1Body } from './http1-body.ts';
 import type { Http1Context } from './http1-context.ts';
+import { HeadWriter } from './http1-head-writer.ts';
 import { IDENTITY_NAMES } from './identity-headers.ts';
 
 /** Where it goes. */
 export interface AnswerCaller {
-  writeHead(head: string, body: Buffer, from: number, to: number, lent: boolean, more: boolean): boolean;
+  writeHead(head: HeadBytes, body: Buffer, from: number, to: number, lent: boolean, more: boolean): boolean;
   write(bytes: Buffer, lent: boolean, more: boolean): boolean;
   /** What this answer has to say of the connection. */
   connectionOption(answer: ResponseHead): ConnectionOption;
 }
 
 const NOTHING = Buffer.alloc(0);
+/** Of all answers: each is written as soon as it is put together. */
+const WRITER = new HeadWriter();
 
 export class Http1Answer {
   /** Of the final answer, when it has been sent on. */
@@ -132,7 +136,7 @@ export class Http1Answer {
       if (!this.#request.expectsContinue || this.isContinued) return;
       this.isContinued = true;
     }
-    if (!this.#caller.writeHead(answerText(head, '', false), NOTHING, 0, 0, false, false)) this.#room = false;
+    if (!this.#caller.writeHead(putAnswer(WRITER, head, '', false), NOTHING, 0, 0, false, false)) this.#room = false;
   }
 
   #sendHead(head: ResponseHead, bytes: Buffer, from: number): number {
@@ -141,11 +145,11 @@ export class Http1Answer {
     const isChunked = framing.kind === 'chunked';
     this.#isUnchunked = isChunked && this.#request.minor === 0;
     this.#body.begin(framing, this.#isUnchunked ? this.#sendData : undefined);
-    const text = answerText(head, option, isChunked && !this.#isUnchunked);
+    putAnswer(WRITER, head, option, isChunked && !this.#isUnchunked);
     const end = this.#isUnchunked ? from : this.#body.take(bytes, from);
     this.head = head;
     const more = this.#more && !this.#body.isDone;
-    if (!this.#caller.writeHead(text, bytes, from, end, this.#lent, more)) this.#room = false;
+    if (!this.#caller.writeHead(WRITER, bytes, from, end, this.#lent, more)) this.#room = false;
     return end;
   }
 

@@ -6,12 +6,13 @@ import { Refusal } from '../../shared/errors/refusal.ts';
 import type { RequestHead, ResponseHead } from '../../shared/http1/head.ts';
 import { HeadReader } from '../../shared/http1/head-reader.ts';
 import { checkRequestLine, parseRequestHead } from '../../shared/http1/request-head.ts';
-import type { Channel, ChannelReceiver } from '../channel/channel.ts';
+import type { Channel, ChannelReceiver, HeadBytes } from '../channel/channel.ts';
 import { type ConnectionOption, refusalText } from './http1-answer-text.ts';
 import type { Caller } from './http1-caller.ts';
 import type { Http1Context } from './http1-context.ts';
 import { Http1Exchange } from './http1-exchange.ts';
 import { refusalOfCaller } from './http1-failure.ts';
+import { HeadWriter } from './http1-head-writer.ts';
 import { checkRequest, isUpgrade } from './http1-request.ts';
 import { Http1Upgrade } from './http1-upgrade.ts';
 import { IDENTITY_NAMES, PEER_HEADER, peerHeaderValue } from './identity-headers.ts';
@@ -138,7 +139,7 @@ export class Http1Connection implements ChannelReceiver, Caller, Carrier, Watche
     this.#channel.abort(why);
   }
 
-  writeHead(head: string, body: Buffer, from: number, to: number, lent: boolean, more: boolean): boolean {
+  writeHead(head: HeadBytes, body: Buffer, from: number, to: number, lent: boolean, more: boolean): boolean {
     const room = this.#channel.writeHead(head, body, from, to, lent, more);
     if (!room) this.isFull = true;
     return room;
@@ -168,7 +169,7 @@ export class Http1Connection implements ChannelReceiver, Caller, Carrier, Watche
     if (this.#channel.isEnded) return false;
     if (!this.#exchange.head.keepAlive) this.isLast = true;
     const text = refusalText({ refusal, status, requestId, isHead, option: this.#option() });
-    this.writeHead(text, NOTHING, 0, 0, false, false);
+    this.#sayText(text);
     return true;
   }
 
@@ -279,8 +280,12 @@ export class Http1Connection implements ChannelReceiver, Caller, Carrier, Watche
     const { code, detail, status } = refusal;
     this.#context.log.warn('request_refused', { code, reason: detail, peer: this.peer });
     this.#context.observer.refused(refusal);
-    this.writeHead(refusalText({ refusal, status, option: 'close' }), NOTHING, 0, 0, false, false);
+    this.#sayText(refusalText({ refusal, status, option: 'close' }));
     this.#end();
+  }
+
+  #sayText(latin1: string): void {
+    this.writeHead(new HeadWriter().text(latin1), NOTHING, 0, 0, false, false);
   }
 
   #end(): void {

@@ -16,7 +16,8 @@ import {
   refusalOfAnswer,
   refusalOfEnd,
 } from './http1-failure.ts';
-import { checkRequest, requestText } from './http1-request.ts';
+import { HeadWriter } from './http1-head-writer.ts';
+import { checkRequest, putRequest } from './http1-request.ts';
 import { didWell, Http1Route } from './http1-route.ts';
 import { servedRequest } from './http1-served.ts';
 import { Http1Upload } from './http1-upload.ts';
@@ -36,7 +37,7 @@ export class Http1Exchange implements UpstreamUser {
   head!: RequestHead;
   readonly caller: Caller;
   readonly #context: Http1Context;
-  #text = '';
+  readonly #text = new HeadWriter();
   #upstream: Http1Upstream | undefined;
   #dialing: AbortController | undefined;
   #wasUnprocessed = false;
@@ -70,7 +71,7 @@ export class Http1Exchange implements UpstreamUser {
       return from;
     }
     const own = (isOwnId ? `X-Request-Id: ${this.requestId}\r\n` : '') + this.caller.peerLine;
-    this.#text = requestText(head, target, own, false);
+    putRequest(this.#text, head, target, own);
     const end = this.upload.measure(bytes, from);
     this.#send(bytes, from, end, lent);
     return end;

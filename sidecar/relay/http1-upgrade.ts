@@ -12,7 +12,7 @@ import type { ServedRequest } from '../telemetry/served-request.ts';
 import { refusalText } from './http1-answer-text.ts';
 import type { Http1Context } from './http1-context.ts';
 import { gatewayStatus, malformedAnswer, refusalOfAnswer, refusalOfCall } from './http1-failure.ts';
-import { requestText, UPGRADE } from './http1-request.ts';
+import { UPGRADE, upgradeFields } from './http1-request.ts';
 import { pathOf } from './http1-served.ts';
 import { IDENTITY_NAMES } from './identity-headers.ts';
 import type { Watched } from './idle-watch.ts';
@@ -42,6 +42,7 @@ export class Http1Upgrade implements ProxiedRequest, Carrier, Watched {
   readonly #head: RequestHead;
   readonly #target: string;
   readonly #requestId: string;
+  readonly #fields: string;
   readonly #startedAt: number;
   readonly #left = new AbortController();
   #call: ClientRequest | undefined;
@@ -64,6 +65,8 @@ export class Http1Upgrade implements ProxiedRequest, Carrier, Watched {
     this.#target = target;
     this.early = early;
     this.#requestId = head.requestId === '' ? context.requestIds.next() : head.requestId;
+    const own = head.requestId === '' ? `X-Request-Id: ${this.#requestId}\r\n` : '';
+    this.#fields = upgradeFields(head, own + caller.peerLine);
     this.#startedAt = this.#movedAt = context.watch.now();
     this.client = new ChannelDuplex(caller.channel);
     this.client.on('error', (error) => this.#onBroken(error)).on('close', () => this.#onClosed());
@@ -93,10 +96,8 @@ export class Http1Upgrade implements ProxiedRequest, Carrier, Watched {
 
   prepare(call: ClientRequest): void {
     this.#call = call;
-    const own = this.#head.requestId === '' ? `X-Request-Id: ${this.#requestId}\r\n` : '';
-    const text = requestText(this.#head, this.#target, own + this.#caller.peerLine, true);
     for (const name of call.getHeaderNames()) call.removeHeader(name);
-    for (const [name, value] of fieldLines(text.slice(text.indexOf('\r\n') + 2, -2))) call.appendHeader(name, value);
+    for (const [name, value] of fieldLines(this.#fields)) call.appendHeader(name, value);
     call.path = this.#target;
     call.maxHeadersCount = 0; // bounded by bytes; a number would silently drop what is beyond it
   }

@@ -4,7 +4,7 @@
  * only there.
  */
 import type { RequestHead } from '../../shared/http1/head.ts';
-import type { Channel } from '../channel/channel.ts';
+import type { Channel, HeadBytes } from '../channel/channel.ts';
 import { Http1Body } from './http1-body.ts';
 
 const NOTHING = Buffer.alloc(0);
@@ -46,7 +46,7 @@ export class Http1Upload {
   }
 
   /** Head and first part as one. */
-  start(to: Channel, head: string, bytes: Buffer, from: number, end: number, lent: boolean): void {
+  start(to: Channel, head: HeadBytes, bytes: Buffer, from: number, end: number, lent: boolean): void {
     const room = to.writeHead(head, bytes, from, end, lent);
     if (this.isRead) return;
     this.#to = to;
@@ -60,7 +60,7 @@ export class Http1Upload {
   }
 
   /** The destination is there. */
-  startWaiting(to: Channel, head: string): void {
+  startWaiting(to: Channel, head: HeadBytes): void {
     const waiting = this.#waiting;
     this.#waiting = NOTHING;
     this.start(to, head, waiting, 0, waiting.length, false);

@@ -4,7 +4,8 @@ import type { Writable } from 'node:stream';
 import type { FieldNames } from '../../shared/http1/field-names.ts';
 import type { HeadLimits, ResponseHead } from '../../shared/http1/head.ts';
 import { parseResponseHead } from '../../shared/http1/response-head.ts';
-import { answerText } from './http1-answer-text.ts';
+import { putAnswer } from './http1-answer-text.ts';
+import { HeadWriter } from './http1-head-writer.ts';
 
 const CRLF = Buffer.from('\r\n');
 
@@ -18,9 +19,9 @@ export function checkedHead(answer: IncomingMessage, limits: HeadLimits, strip: 
 }
 
 /** As http-proxy writes them: in the sender's letter case; several fields of one name stay several. */
-export function fieldsOf({ fields }: ResponseHead): Record<string, string[]> {
+export function fieldsOf({ kept }: ResponseHead): Record<string, string[]> {
   const named: Record<string, string[]> = {};
-  for (const [name, value] of fieldLines(fields)) named[name] = [...(named[name] ?? []), value];
+  for (const [name, value] of fieldLines(kept.fields)) named[name] = [...(named[name] ?? []), value];
   return named;
 }
 
@@ -45,7 +46,8 @@ export function writeAnswer(
   ended: () => void,
 ): void {
   const isChunked = head.framing.kind === 'chunked';
-  to.write(answerText(head, 'close', isChunked), 'latin1');
+  const { buffer, length } = putAnswer(new HeadWriter(), head, 'close', isChunked);
+  to.write(buffer.subarray(0, length));
   answer.on('data', (part: Buffer) => {
     moved(part.length);
     const piece = isChunked ? Buffer.concat([Buffer.from(`${part.length.toString(16)}\r\n`), part, CRLF]) : part;

@@ -1,4 +1,5 @@
 /** Writes frames (RFC 9113 §6) into the output of a session. It keeps no account: whoever writes has checked windows. */
+import type { HeadBytes } from '../channel/channel.ts';
 import { FLAG, FRAME, HEADER_BYTES, PREFACE } from './frame-format.ts';
 import type { Output } from './output.ts';
 
@@ -26,15 +27,15 @@ export class FrameWriter {
     output.commit();
   }
 
-  /** One DATA frame of a latin1 text and the bytes [from, to) behind it. */
-  dataOf(stream: number, text: string, bytes: Buffer, from: number, to: number): void {
+  /** One DATA frame of a head and the bytes [from, to) behind it. */
+  dataOf(stream: number, head: HeadBytes, bytes: Buffer, from: number, to: number): void {
     const output = this.#output;
-    const size = text.length + to - from;
+    const size = head.length + to - from;
     const at = output.reserve(HEADER_BYTES + size);
     const { slab } = output;
     putHeader(slab, at, size, FRAME.DATA, 0, stream);
-    slab.write(text, at + HEADER_BYTES, text.length, 'latin1');
-    if (to > from) bytes.copy(slab, at + HEADER_BYTES + text.length, from, to);
+    head.buffer.copy(slab, at + HEADER_BYTES, 0, head.length);
+    if (to > from) bytes.copy(slab, at + HEADER_BYTES + head.length, from, to);
     output.commit();
   }
 

@@ -2,6 +2,7 @@
  * Sending under flow control (RFC 9113 §5.2, §6.9): what fits goes out at once, the rest waits in its stream, and
  * streams with waiting bytes take turns. It accounts for the connection; each stream knows its own window.
  */
+import type { HeadBytes } from '../channel/channel.ts';
 import { H2, SessionFault } from './error-codes.ts';
 import type { FloodGuard } from './flood-guard.ts';
 import { DEFAULT_FRAME_BYTES, DEFAULT_WINDOW, MOST_31_BITS } from './frame-format.ts';
@@ -54,8 +55,8 @@ export class Outflow {
     return true;
   }
 
-  /** Text and bytes as one frame. @returns false when it has to wait */
-  sendHead(stream: Sender, head: string, body: Buffer, from: number, to: number): boolean {
+  /** A head and bytes as one frame. @returns false when it has to wait */
+  sendHead(stream: Sender, head: HeadBytes, body: Buffer, from: number, to: number): boolean {
     if (!this.#fits(stream, head.length + to - from)) return false;
     this.#writer.dataOf(stream.id, head, body, from, to);
     return true;

@@ -3,7 +3,7 @@
  * RST_STREAM a broken connection. It pushes what it receives and holds only what its receiver does not want yet.
  */
 import { Refusal } from '../../shared/errors/refusal.ts';
-import type { Channel, ChannelReceiver } from '../channel/channel.ts';
+import type { Channel, ChannelReceiver, HeadBytes } from '../channel/channel.ts';
 import { ByteQueue } from './byte-queue.ts';
 import { H2, nameOfCode } from './error-codes.ts';
 import type { Sender } from './outflow.ts';
@@ -72,11 +72,11 @@ export class TunnelStream implements Channel, Sender {
     return this.#enqueue(bytes, lent);
   }
 
-  writeHead(head: string, body: Buffer, from: number, to: number, lent: boolean): boolean {
+  writeHead(head: HeadBytes, body: Buffer, from: number, to: number, lent: boolean): boolean {
     if (this.isEnded) return true;
     this.bytesWritten += head.length + to - from;
     if (this.queued === 0 && this.#core.outflow.sendHead(this, head, body, from, to)) return true;
-    const hasRoom = this.#enqueue(Buffer.from(head, 'latin1'), false);
+    const hasRoom = this.#enqueue(head.buffer.subarray(0, head.length), true);
     return to > from && !this.isEnded ? this.#enqueue(body.subarray(from, to), lent) : hasRoom;
   }
 

@@ -36,6 +36,7 @@ export function readRequests(bytes: Buffer, pieces: readonly Buffer[] = [bytes])
     const head = parseRequestHead(reader, FUZZ_LIMITS, STRIPPED);
     return {
       ...head,
+      fields: head.kept.fields,
       start: `${head.method} ${head.target} 1.${head.minor}`,
       isInterim: false,
       // Some readers look at Upgrade in HTTP/1.0, too.
@@ -55,6 +56,7 @@ export function readAnswer(bytes: Buffer, method: string, pieces: readonly Buffe
       const isTunnel = head.status === 101;
       return {
         ...head,
+        fields: head.kept.fields,
         start: `${head.status} 1.${head.minor}`,
         isInterim: head.status < 200 && !isTunnel,
         isTunnel,

@@ -11,6 +11,7 @@ import { TUNNEL_LIMITS, type TunnelLimits } from '../../sidecar/tunnel/tunnel-li
 import type { TunnelStream } from '../../sidecar/tunnel/tunnel-stream.ts';
 import { FrameLog } from '../sidecar/tunnel/tunnel-rig.ts';
 import { FakeClock } from '../support/fake-clock.ts';
+import { lentHead } from '../support/lent-head.ts';
 import { Chance } from './chance.ts';
 import { FrameSequences } from './tunnel-frame-sequences.ts';
 
@@ -161,7 +162,7 @@ class Run {
         if (chance.holds(1 / 5)) stream.abort(new Refusal('app_reset'));
         break;
       case 5:
-        stream.writeHead('head', Buffer.alloc(chance.below(3000)), 0, 0, true);
+        stream.writeHead(lentHead('head'), Buffer.alloc(chance.below(3000)), 0, 0, true);
         break;
       default:
         stream.write(Buffer.alloc(chance.below(chance.holds(1 / 8) ? 90_000 : 300)), chance.holds(1 / 2));

@@ -3,7 +3,7 @@
  * buffers, deliver byte by byte, run full, break) happens here on demand. Nothing is delivered during a write.
  */
 import { Refusal } from '../../shared/errors/refusal.ts';
-import type { Channel, ChannelReceiver } from '../../sidecar/channel/channel.ts';
+import type { Channel, ChannelReceiver, HeadBytes } from '../../sidecar/channel/channel.ts';
 import { NOBODY } from '../../sidecar/channel/nobody.ts';
 
 export interface MemoryChannelOptions {
@@ -75,8 +75,8 @@ export class MemoryChannel implements Channel {
     return !this.#isFull;
   }
 
-  writeHead(head: string, body: Buffer, from: number, to: number, lent: boolean): boolean {
-    const whole = Buffer.from(head, 'latin1');
+  writeHead(head: HeadBytes, body: Buffer, from: number, to: number, lent: boolean): boolean {
+    const whole = Buffer.from(head.buffer.subarray(0, head.length));
     const room = this.write(whole, false);
     return from === to ? room : this.write(body.subarray(from, to), lent);
   }

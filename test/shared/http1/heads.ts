@@ -16,12 +16,20 @@ export function readerOf(text: string, limits = LIMITS): HeadReader {
   return reader;
 }
 
-export function requestOf(text: string, limits = LIMITS): RequestHead {
-  return parseRequestHead(readerOf(text, limits), limits, STRIP);
+/** With its kept fields as text. */
+export function requestOf(text: string, limits = LIMITS): RequestHead & { readonly fields: string } {
+  const head = parseRequestHead(readerOf(text, limits), limits, STRIP);
+  return { ...head, fields: head.kept.fields };
 }
 
-export function answerOf(text: string, requestMethod = 'GET'): ResponseHead {
-  return parseResponseHead(readerOf(text), LIMITS, STRIP, requestMethod);
+/** With its kept fields and the reason of the status line that goes on. */
+export function answerOf(
+  text: string,
+  requestMethod = 'GET',
+): ResponseHead & { readonly fields: string; readonly reason: string } {
+  const head = parseResponseHead(readerOf(text), LIMITS, STRIP, requestMethod);
+  const reason = (head.statusLine || head.kept.startLine).slice('HTTP/1.1 200 '.length);
+  return { ...head, fields: head.kept.fields, reason };
 }
 
 /** A request of one method with these field lines beside Host. */

@@ -83,6 +83,23 @@ describe('the head of an answer', () => {
       expectFault(() => answerOf(head(103, line)), 'a length in an interim answer');
   });
 
+  it('RFC 9110 §15.2: refuses an interim answer in HTTP/1.0, which has none', () => {
+    for (const status of [100, 101, 103])
+      expectFault(() => answerOf(`HTTP/1.0 ${status} X\r\n\r\n`), 'an interim answer in HTTP/1.0');
+  });
+
+  it('RFC 9110 §2.5, RFC 9112 §4: goes on as HTTP/1.1, with the space that some leave out, and else as it came', () => {
+    const startOf = (line: string): [string, string] => {
+      const { statusLine, kept } = answerOf(`${line}\r\nX: a\r\n\r\n`);
+      return [statusLine, kept.startLine];
+    };
+    expect(startOf('HTTP/1.1 200 All  well')).to.deep.equal(['', 'HTTP/1.1 200 All  well']);
+    expect(startOf('HTTP/1.1 200 ')).to.deep.equal(['', 'HTTP/1.1 200 ']);
+    expect(startOf('HTTP/1.1 200')[0]).to.equal('HTTP/1.1 200 ');
+    expect(startOf('HTTP/1.0 404 No')[0]).to.equal('HTTP/1.1 404 No');
+    expect(startOf('HTTP/1.0 404')[0]).to.equal('HTTP/1.1 404 ');
+  });
+
   it('RFC 9110 §8.6: tells no length of a 204, and trusts the connection no more when it was one of a body', () => {
     expect(answerOf(head(204, 'Content-Length: 0', 'X: a'))).to.include({ fields: 'X: a\r\n', keepAlive: true });
     expect(answerOf(head(204, 'Content-Length: 5'))).to.include({ fields: '', keepAlive: false });

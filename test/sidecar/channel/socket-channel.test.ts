@@ -2,6 +2,7 @@ import { expect } from 'chai';
 import { Refusal } from '../../../shared/errors/refusal.ts';
 import type { ChannelReceiver } from '../../../sidecar/channel/channel.ts';
 import type { SocketChannel } from '../../../sidecar/channel/socket-channel.ts';
+import { lentHead, spoil } from '../../support/lent-head.ts';
 import { KINDS, LENDING, socketPair } from '../../support/socket-pairs.ts';
 import { until } from '../../support/until.ts';
 
@@ -149,11 +150,12 @@ for (const kind of KINDS) {
       await using pair = await socketPair(kind);
       new Listener(pair.channel);
       const large = Buffer.alloc(50_000, 'x');
-      pair.channel.writeHead('\xe9\xff|', Buffer.from('.body.'), 1, 5, false);
-      pair.channel.writeHead('|none|', large, 0, 0, false);
-      pair.channel.writeHead('large|', large, 0, large.length, false);
-      pair.channel.writeHead('lent|', large, 0, large.length, true);
+      pair.channel.writeHead(lentHead('\xe9\xff|'), Buffer.from('.body.'), 1, 5, false);
+      pair.channel.writeHead(lentHead('|none|'), large, 0, 0, false);
+      pair.channel.writeHead(lentHead('large|'), large, 0, large.length, false);
+      pair.channel.writeHead(lentHead('lent|'), large, 0, large.length, true);
       large.fill('!');
+      spoil();
       const text = await pair.other.until(/lent\|x{50000}/);
       expect(text.slice(0, 19)).to.equal('\xe9\xff|body|none|large|');
     });

@@ -2,6 +2,7 @@ import { randomBytes } from 'node:crypto';
 import { expect } from 'chai';
 import { FLAG, FRAME } from '../../../sidecar/tunnel/frame-format.ts';
 import { FakeClock } from '../../support/fake-clock.ts';
+import { lentHead, spoil } from '../../support/lent-head.ts';
 import { until } from '../../support/until.ts';
 import { acceptedStream, data, frame, headers, Notes, openedStream, settings, u32 } from './tunnel-rig.ts';
 
@@ -100,11 +101,12 @@ describe('sending under flow control (RFC 9113 §6.9)', () => {
   it('puts a head and its body into one frame', async () => {
     const { peer, stream } = await acceptedStream();
     Notes.on(stream);
-    expect(stream.writeHead('HTTP/1.1 200 OK\r\n\r\n', Buffer.from('..body..'), 2, 6, true)).to.equal(true);
+    expect(stream.writeHead(lentHead('HTTP/1.1 200 OK\r\n\r\n'), Buffer.from('..body..'), 2, 6, true)).to.equal(true);
     const large = randomBytes(30_000);
     peer.send(settings({ MAX_FRAME_SIZE: 65_536 }));
     await until('the ACK', () => peer.of(FRAME.SETTINGS)[2]);
-    expect(stream.writeHead('head', large, 0, large.length, false)).to.equal(true);
+    expect(stream.writeHead(lentHead('head'), large, 0, large.length, false)).to.equal(true);
+    spoil();
     await until('both', () => peer.of(FRAME.DATA)[1]);
     expect(peer.of(FRAME.DATA)[0]!.payload.toString()).to.equal('HTTP/1.1 200 OK\r\n\r\nbody');
     expect(peer.of(FRAME.DATA)[1]!.payload).to.deep.equal(Buffer.concat([Buffer.from('head'), large]));
@@ -117,8 +119,9 @@ describe('sending under flow control (RFC 9113 §6.9)', () => {
     peer.send(settings({ INITIAL_WINDOW_SIZE: 3 }));
     await until('the ACK', () => peer.of(FRAME.SETTINGS)[2]);
     const body = Buffer.from('body');
-    expect(stream.writeHead('head', body, 0, 4, true)).to.equal(false);
+    expect(stream.writeHead(lentHead('head'), body, 0, 4, true)).to.equal(false);
     body.fill('x');
+    spoil();
     stream.end();
     peer.send(update(1, 100));
     await until('the end', () => peer.of(FRAME.DATA, 1).at(-1)?.flags === FLAG.END_STREAM || undefined);

@@ -4,6 +4,7 @@ import { Writable } from 'node:stream';
 import { expect } from 'chai';
 import { FrameWriter } from '../../../sidecar/tunnel/frame-writer.ts';
 import { Output } from '../../../sidecar/tunnel/output.ts';
+import { lentHead } from '../../support/lent-head.ts';
 import { FrameLog } from './tunnel-rig.ts';
 
 /** A socket that takes bytes when the test says so. It keeps the very buffers until then, as a real one does. */
@@ -104,7 +105,7 @@ describe('the output of a session', () => {
       const bytes = randomBytes(draw(10) === 0 ? draw(65_536) : draw(700));
       sent.push(bytes);
       const at = Math.min(10, bytes.length);
-      if (draw(3) === 0) writer.dataOf(1, bytes.toString('latin1', 0, at), bytes, at, bytes.length);
+      if (draw(3) === 0) writer.dataOf(1, lentHead(bytes.toString('latin1', 0, at)), bytes, at, bytes.length);
       else writer.data(1, bytes);
       if (draw(5) === 0) await turn();
       if (draw(4) === 0) socket.take();
