@@ -6,6 +6,7 @@ import { z } from 'zod';
 import { address, choice, flag, whole } from '../shared/config/fields.ts';
 import { parseSpiffeId, SpiffeIdError } from '../shared/spiffe/spiffe-id.ts';
 import { isLoopbackAddress } from './admin/loopback.ts';
+import { faultOfEntry } from './policy/allowed-callers.ts';
 
 export const peerAddress = (description: string) => address(description, '0.0.0.0:15006');
 export const loopback = (description: string, why: string) =>
@@ -27,6 +28,13 @@ const protocol = choice(
   'http reads requests (HTTP/1.1); h2 carries HTTP/2 (gRPC) and counts its calls by reading along; tcp carries bytes; auto looks at the first bytes of each connection.',
 );
 
+const caller = z.string().superRefine((value, { addIssue }) => {
+  const fault = faultOfEntry(value);
+  if (fault === undefined) return;
+  const examples = 'spiffe://cluster.local/ns/shop/sa/web, or spiffe://cluster.local/ns/shop/* for everyone below';
+  addIssue({ code: 'custom', message: `expected a SPIFFE ID such as ${examples}: ${fault}` });
+});
+
 export const inbound = z.strictObject({
   name: listenerName.default('app').meta({ description: 'Name of the listener in logs and metrics.' }),
   listen: peerAddress(
@@ -34,6 +42,15 @@ export const inbound = z.strictObject({
   ).optional(),
   protocol,
   app: loopback('Where the app listens. Tunnels name it by its port.', 'what goes to the app is plaintext'),
+  allow: z
+    .array(caller)
+    .min(1, 'is empty, so that nobody could call: leave it away, or name who may call')
+    .max(256)
+    .optional()
+    .meta({
+      description:
+        'Who may call, in tunnels and on `listen`: SPIFFE IDs, or such with `/*` as their last part, for everyone below. **Without it, every workload of the trust domain may call**.',
+    }),
   unsafePlaintext: flag(
     false,
     'Whether `listen` also takes connections without TLS, from anyone, without an identity. For a migration only.',

@@ -19,6 +19,7 @@ export const checkSettings: CrossCheck<SidecarSettings> = (settings, findings) =
   checkPorts(portsOf(settings, findings), findings);
   checkPeers(settings, findings);
   checkApps(settings, findings);
+  checkCallers(settings, findings);
   if (LISTS.every((key) => !findings.isWrong([key]) && settings[key].length === 0)) {
     findings.report(['inbound'], 'has no listener, and outbound has none either: this sidecar would carry nothing');
   }
@@ -59,6 +60,20 @@ function checkApps(settings: SidecarSettings, { isWrong, report }: Findings): vo
       report(path, 'has the port of another app: tunnels could not tell them apart');
     if (port !== undefined) taken.add(port);
     if (unsafePlaintext && listen === undefined) report(['inbound', at, 'unsafePlaintext'], 'needs `listen`');
+  }
+}
+
+/** A list of callers that one only has to leave out TLS to get past would fool whoever reads it. */
+function checkCallers(settings: SidecarSettings, { isWrong, report }: Findings): void {
+  for (const at of placesIn('inbound', settings, isWrong)) {
+    const path = ['inbound', at, 'allow'];
+    if (isWrong(path) || isWrong(['inbound', at, 'unsafePlaintext'])) continue;
+    const { allow, unsafePlaintext } = settings.inbound[at]!;
+    if (allow === undefined || !unsafePlaintext) continue;
+    report(
+      path,
+      'would be got past by everyone without TLS: take away `unsafePlaintext: true`, or this list until every caller has a sidecar',
+    );
   }
 }
 

@@ -102,6 +102,11 @@ export const PEER_REFUSALS = {
     message: 'The peer proved an identity, but not one that is expected there.',
     help: 'Compare the SPIFFE ID in the log with `peers` of the outbound listener. Someone else answers at that address.',
   },
+  caller_not_allowed: {
+    status: 403,
+    message: 'The peer proved who it is, but it may not call this app.',
+    help: 'Its SPIFFE ID, in the log, is not in `allow` of the inbound listener. If it should be, add it there, or call as somebody who is.',
+  },
   peer_session_resumed: {
     status: 401,
     message: 'The peer resumed an earlier TLS session.',

@@ -5,7 +5,12 @@ export const TUNNEL_REFUSALS = {
   tunnel_refused: {
     status: 503,
     message: 'The sidecar at the other end refused the connection.',
-    help: 'The log has the status it answered: 401 by its policy, 503 when its app does not accept connections, 400 for a wrong address.',
+    help: 'The log has the status it answered: 404 when no app there has that port, 503 when its app does not accept connections, 400 for a wrong address.',
+  },
+  tunnel_forbidden: {
+    status: 403,
+    message: 'The sidecar at the other end does not let this workload call its app.',
+    help: 'The identity of this sidecar is not in `allow` of the inbound listener over there, whose log has `caller_not_allowed`; a ztunnel says the same by its policies, with 401. Trying again changes nothing.',
   },
   tunnel_unsupported: {
     status: 502,

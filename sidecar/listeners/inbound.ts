@@ -1,12 +1,13 @@
 /**
  * The gate towards one app: plaintext on loopback inside, and outside mutual TLS, through the tunnels of all apps or
  * on a port of its own for peers that know no tunnels. Whoever gets through has proved an SVID of a trusted trust
- * domain; whether it may call is policy, which is not decided here.
+ * domain and, where `allow` names callers, is one of them; without `allow` anyone who has proved one may call.
  */
 import type { Socket } from 'node:net';
 import { Refusal } from '../../shared/errors/refusal.ts';
 import { parseListenAddress } from '../../shared/process/listen-address.ts';
 import { SocketChannel } from '../channel/socket-channel.ts';
+import { type AllowedCallers, mayCall, parseAllowed } from '../policy/allowed-callers.ts';
 import { AppUpstream } from '../relay/app-upstream.ts';
 import { onlyUpstream } from '../relay/destination.ts';
 import type { Relay, RelayProtocol } from '../relay/relay.ts';
@@ -15,6 +16,7 @@ import { createMtlsServer } from '../tls/mtls-server.ts';
 import { createListener, type WiredRelay, wireRelay } from './create-listener.ts';
 import type { Listener } from './listener.ts';
 import type { ListenerParts } from './listener-parts.ts';
+import { PeerRefusals } from './peer-refusals.ts';
 import { PlaintextGate } from './plaintext-gate.ts';
 import type { TunnelledApp } from './tunnel-gate.ts';
 
@@ -25,6 +27,8 @@ export interface InboundSettings {
   readonly protocol: RelayProtocol;
   /** `host:port` of the app. */
   readonly app: string;
+  /** SPIFFE IDs, or such that end in `/*`; without it whoever has proved an SVID may call. */
+  readonly allow?: readonly string[] | undefined;
   /** Whether `listen` takes connections without TLS too. */
   readonly unsafePlaintext: boolean;
 }
@@ -36,7 +40,7 @@ export interface InboundApp extends TunnelledApp {
 
 /** Not open yet. @throws {Refusal} address_unusable */
 export function createInboundApp(settings: InboundSettings, parts: ListenerParts): InboundApp {
-  const { name, listen, protocol, app } = settings;
+  const { name, listen, protocol, app, allow } = settings;
   const { clock, randomness, limits, workload } = parts;
   const address = parseListenAddress(app);
   if (!address) throw new Refusal('address_unusable', `inbound listener ${name}: app \`${app}\` is not host:port`);
@@ -44,32 +48,38 @@ export function createInboundApp(settings: InboundSettings, parts: ListenerParts
   const destination = onlyUpstream(upstream, clock, randomness);
   const plan = { direction: 'inbound', name, protocol, destination, service: ownService(workload) } as const;
   const wired = wireRelay(plan, parts);
-  const listener = listen === undefined ? undefined : createPort({ ...settings, listen }, wired, parts);
-  return { port: address.port, upstream, relay: wired.relay, listener };
+  const allowed = allow && parseAllowed(allow);
+  const listener = listen === undefined ? undefined : createPort({ ...settings, listen, allowed }, wired, parts);
+  return { name, port: address.port, allowed, upstream, relay: wired.relay, listener };
+}
+
+interface PortSettings extends InboundSettings {
+  readonly listen: string;
+  readonly allowed: AllowedCallers | undefined;
 }
 
 function createPort(
-  { name, listen, protocol, unsafePlaintext }: InboundSettings & { readonly listen: string },
+  { name, listen, protocol, unsafePlaintext, allowed }: PortSettings,
   { relay, log }: WiredRelay,
   parts: ListenerParts,
 ): Listener {
-  const { store, registry, clock, limits, refused, handshakeEnded } = parts;
+  const { store, registry, clock, limits, handshakeEnded } = parts;
   const direction = 'inbound';
   const facts = { direction, listener: name, protocol, role: 'accepted' } as const;
+  const refusals = new PeerRefusals(parts, log);
   const mtls = createMtlsServer({
     store,
     clock,
     handshakeSeconds: limits.handshakeSeconds,
     onPeer(socket, peer, own) {
+      if (!mayCall(allowed, peer.spiffeId)) {
+        return refusals.turnAway(socket, peer, new Refusal('caller_not_allowed', 'not in `allow`'));
+      }
       handshakeEnded(direction, 'ok');
       const connection = registry.register({ ...facts, leg: 'mtls', socket, peer, own });
       relay.accept({ channel: new SocketChannel(socket), peer, own, connection });
     },
-    onRefused(refusal, remoteAddress) {
-      handshakeEnded(direction, refusal.code);
-      refused(refusal);
-      log.warn('peer_refused', { code: refusal.code, detail: refusal.detail, remoteAddress });
-    },
+    onRefused: (refusal, remoteAddress) => refusals.tell(refusal, remoteAddress),
   });
   if (!unsafePlaintext) return createListener({ direction, name, listen, server: mtls, relay, log }, parts);
   const onPlain = (socket: Socket): void => {

@@ -1,12 +1,14 @@
 /**
  * The gate for tunnels (HBONE): one mutual TLS session per peer, whose identity is checked once, and any number of
- * CONNECT streams in it, each to one of the inbound apps. The app is reached before the answer is given, so that a
- * peer learns about an app that is away from the status. It takes CONNECT and nothing else.
+ * CONNECT streams in it, each to one of the inbound apps, whose list of callers is asked for each stream. The app is
+ * reached before the answer is given, so that a peer learns about an app that is away from the status; for a peer that
+ * may not call, it is not reached at all. It takes CONNECT and nothing else.
  */
 import type { TLSSocket } from 'node:tls';
 import { asRefusal, Refusal } from '../../shared/errors/refusal.ts';
 import type { Log } from '../../shared/log/log.ts';
 import type { Identity } from '../identity/identity.ts';
+import { type AllowedCallers, mayCall } from '../policy/allowed-callers.ts';
 import { TUNNEL_ALPN } from '../relay/peer-session.ts';
 import type { Relay } from '../relay/relay.ts';
 import { SessionCarrier } from '../relay/session-carrier.ts';
@@ -14,18 +16,23 @@ import type { Upstream } from '../relay/upstream.ts';
 import { createMtlsServer } from '../tls/mtls-server.ts';
 import type { VerifiedPeer } from '../tls/peer-check.ts';
 import { Session } from '../tunnel/session.ts';
-import type { ConnectRequest } from '../tunnel/session-server.ts';
+import type { ConnectRequest, RefusalStatus } from '../tunnel/session-server.ts';
 import type { TunnelLimits } from '../tunnel/tunnel-limits.ts';
 import { isOurs, parseAuthority } from './authority.ts';
 import { createListener, listenerLog } from './create-listener.ts';
 import type { Listener } from './listener.ts';
 import type { ListenerParts } from './listener-parts.ts';
+import { PeerRefusals } from './peer-refusals.ts';
 import { StreamPlaces } from './stream-places.ts';
 
 /** An app that tunnels lead to. */
 export interface TunnelledApp {
+  /** Of its inbound listener. */
+  readonly name: string;
   /** By which a CONNECT names it. */
   readonly port: number;
+  /** Undefined: whoever has proved who it is. */
+  readonly allowed: AllowedCallers | undefined;
   readonly upstream: Upstream;
   readonly relay: Relay;
 }
@@ -45,30 +52,23 @@ export function createTunnelListener(
   parts: ListenerParts,
 ): Listener {
   const [direction, name] = ['inbound', 'tunnel'] as const;
-  const { store, clock, refused, handshakeEnded } = parts;
+  const { store, clock, handshakeEnded } = parts;
   const log = listenerLog(direction, name, parts);
   const gate = new TunnelGate({ apps, limits, parts, log });
-  const turnedAway = (refusal: Refusal, remoteAddress: string): void => {
-    handshakeEnded(direction, refusal.code);
-    refused(refusal);
-    log.warn('peer_refused', { code: refusal.code, detail: refusal.detail, remoteAddress });
-  };
+  const refusals = new PeerRefusals(parts, log);
   const server = createMtlsServer({
     store,
     clock,
     handshakeSeconds: parts.limits.handshakeSeconds,
     protocols: [TUNNEL_ALPN],
     onPeer(socket, peer, own) {
-      const { remoteAddress = 'unknown' } = socket;
-      if (socket.alpnProtocol === TUNNEL_ALPN) {
-        handshakeEnded(direction, 'ok');
-        return gate.admit(socket, peer, own);
+      if (socket.alpnProtocol !== TUNNEL_ALPN) {
+        return refusals.turnAway(socket, peer, new Refusal('tunnel_unsupported', 'it did not offer h2'));
       }
-      socket.on('error', () => {}); // it is being closed: what the peer still does to it is of no interest
-      socket.destroy();
-      turnedAway(new Refusal('tunnel_unsupported', `${peer.spiffeId.uri} did not offer h2`), remoteAddress);
+      handshakeEnded(direction, 'ok');
+      gate.admit(socket, peer, own);
     },
-    onRefused: turnedAway,
+    onRefused: (refusal, remoteAddress) => refusals.tell(refusal, remoteAddress),
   });
   return createListener({ direction, name, listen, server, relay: gate, log }, parts);
 }
@@ -142,6 +142,11 @@ export class TunnelGate {
     }
     const app = this.#apps.get(authority.port);
     if (!app) return this.#refuse(request, caller, 404, new Refusal('tunnel_target_unknown', request.authority));
+    if (!mayCall(app.allowed, caller.peer.spiffeId)) {
+      // RFC 9110 §15.5.4. Before the app is dialed: it must not notice, nor its being away be learned.
+      const why = new Refusal('caller_not_allowed', `not in \`allow\` of inbound listener ${app.name}`);
+      return this.#refuse(request, caller, 403, why);
+    }
     const gone = new AbortController();
     request.onGone = () => gone.abort();
     try {
@@ -155,7 +160,7 @@ export class TunnelGate {
     }
   }
 
-  #refuse(request: ConnectRequest, { peer }: Caller, status: 400 | 404 | 503, why: Refusal): void {
+  #refuse(request: ConnectRequest, { peer }: Caller, status: RefusalStatus, why: Refusal): void {
     const { parts, log } = this.#options;
     parts.refused(why);
     log.warn('tunnel_refused', { code: why.code, reason: why.detail, status, peer: peer.spiffeId.uri });

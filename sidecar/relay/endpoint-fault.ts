@@ -4,7 +4,8 @@ import type { Refusal } from '../../shared/errors/refusal.ts';
 /** Endpoints that one request or connection is tried at. */
 export const MOST_TRIES = 3;
 
-const FAULT = /^(?:upstream_(?!overloaded)|tunnel_|peer_|app_|answer_timeout|connection_broken)/;
+/** An endpoint that obeys its policy does well, and others of its service have the same one. */
+const FAULT = /^(?:upstream_(?!overloaded)|tunnel_(?!forbidden)|peer_|app_|answer_timeout|connection_broken)/;
 
 /** An identity of ours that is missing fails everywhere, and a limit of ours is no failure. */
 export function faultOfEndpoint({ code }: Refusal): boolean {

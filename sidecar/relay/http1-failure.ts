@@ -39,9 +39,13 @@ export function malformedAnswer(detail: string, from: Upstream['kind']): Refusal
   return new Refusal(MALFORMED[from], detail);
 }
 
-/** RFC 9110 §15.6: whatever a gateway could not do is a 5xx of its own; the code says what it was. */
-export function gatewayStatus({ status }: Refusal): number {
-  return status >= 500 ? status : 502;
+/**
+ * RFC 9110 §15.6: whatever a gateway could not do is a 5xx of its own; the code says what it was. A no by the policy
+ * over there is 403 (§15.5.4): nothing has failed, and a client that repeats what failed must not repeat this. That no
+ * app said so is told by the header of refusals, which apps cannot set.
+ */
+export function gatewayStatus({ code, status }: Refusal): number {
+  return status >= 500 || code === 'tunnel_forbidden' ? status : 502;
 }
 
 /** The destination says itself that it has not looked at it (RFC 9113 §8.7). */

@@ -15,6 +15,7 @@ const FLAGS: Readonly<Record<string, string>> = {
   connection_limit: 'UO',
   connection_expired: 'UAEX',
   connection_distrusted: 'UAEX',
+  tunnel_forbidden: 'UAEX',
   draining: 'UO',
 };
 

@@ -70,6 +70,13 @@ describe('the page on the data plane', () => {
     expect(outbound.map(({ transport }) => transport)).to.deep.equal(['tunnel', 'mtls']);
   });
 
+  it('shows a list of callers that a sidecar takes, and explains each entry', () => {
+    const words = '## Who may call';
+    const { allow = [] } = readSidecarSettings(yamlAfter(page, words)).inbound[0]!;
+    expect(allow).to.have.length(2);
+    for (const entry of allow) expect(page.slice(page.indexOf(words))).to.include(`| \`${entry}\` |`);
+  });
+
   it('names only settings that there are', () => {
     const known = settingsKeys(SIDECAR_SETTINGS).map(({ path: key }) => key.join('.'));
     const named = Array.from(

@@ -2,8 +2,9 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect } from 'chai';
-import { stringify } from 'yaml';
+import { parse, stringify } from 'yaml';
 import { loadSettings, SettingsProblems } from '../../shared/config/load-settings.ts';
+import { printSettings } from '../../shared/config/print-settings.ts';
 import { settingsKeys } from '../../shared/config/settings.ts';
 import { SIDECAR_SETTINGS, type SidecarSettings } from '../../sidecar/config.ts';
 
@@ -14,6 +15,7 @@ const OUTBOUND = {
   to: 'orders.shop.svc:15006',
   peers: ['spiffe://cluster.local/ns/shop/sa/orders'],
 };
+const CALLER = 'spiffe://cluster.local/ns/shop/sa/web';
 
 function load(values: object, environment: Record<string, string> = {}): SidecarSettings {
   const folder = mkdtempSync(join(tmpdir(), 'sallyport-test-'));
@@ -48,6 +50,13 @@ describe('the settings of the sidecar', () => {
     expect(settings.limits.drainSeconds).to.equal(30);
   });
 
+  it('take callers by name and by what they are below of, and keep them as they were written', () => {
+    const allow = [CALLER, 'spiffe://cluster.local/ns/shop/*', 'spiffe://cluster.local/*'];
+    const settings = load({ inbound: [{ ...INBOUND, allow }] });
+    expect(settings.inbound[0]).to.deep.include({ allow });
+    expect(parse(printSettings(SIDECAR_SETTINGS, settings)).inbound[0].allow).to.deep.equal(allow);
+  });
+
   it('can come from the environment', () => {
     const settings = load(
       { inbound: [INBOUND] },
@@ -79,6 +88,32 @@ describe('the settings of the sidecar', () => {
       'a peer that is a whole trust domain',
       { outbound: [{ ...OUTBOUND, peers: ['spiffe://cluster.local'] }] },
       /peers.*SPIFFE ID/,
+    ],
+    ['a caller that is no SPIFFE ID', { inbound: [{ ...INBOUND, allow: ['web'] }] }, /inbound\.0\.allow\.0.*SPIFFE ID/],
+    [
+      'half a name of callers',
+      { inbound: [{ ...INBOUND, allow: [CALLER, 'spiffe://cluster.local/ns/shop*'] }] },
+      /inbound\.0\.allow\.1.*last one only/,
+    ],
+    [
+      'a caller that is a trust domain and not those in it',
+      { inbound: [{ ...INBOUND, allow: ['spiffe://cluster.local'] }] },
+      /inbound\.0\.allow\.0.*no workload/,
+    ],
+    [
+      'a list of callers with nobody in it',
+      { inbound: [{ ...INBOUND, allow: [] }] },
+      /inbound\.0\.allow.*leave it away, or name who may call/,
+    ],
+    [
+      'more callers than anybody reads',
+      { inbound: [{ ...INBOUND, allow: Array.from({ length: 257 }, () => CALLER) }] },
+      /inbound\.0\.allow.*256/,
+    ],
+    [
+      'callers that plaintext would get past',
+      { inbound: [{ ...INBOUND, allow: [CALLER], unsafePlaintext: true }] },
+      /inbound\.0\.allow.*take away `unsafePlaintext: true`/,
     ],
     ['a trust domain that is none', { trustDomain: 'Cluster.Local' }, /trustDomain/],
     [

@@ -32,6 +32,8 @@ export interface GateOptions {
   readonly openFiles?: number;
   readonly protocol?: RelayProtocol;
   readonly unsafePlaintext?: boolean;
+  /** Default: whoever has proved an SVID. */
+  readonly allow?: readonly string[];
   /** `host:port`; default: any free port on loopback. */
   readonly listen?: string;
 }
@@ -90,6 +92,7 @@ export async function openInbound(app: number, options: GateOptions): Promise<Ga
     protocol: options.protocol ?? 'http',
     app: `127.0.0.1:${app}`,
     unsafePlaintext: options.unsafePlaintext ?? false,
+    allow: options.allow,
   };
   const gate = new Gate(options, (parts) => createInboundApp(settings, parts).listener!);
   await gate.listener.open();
@@ -98,8 +101,8 @@ export async function openInbound(app: number, options: GateOptions): Promise<Ga
 
 /** The gate for tunnels, before one app. */
 export async function openTunnelGate(app: number, options: GateOptions): Promise<Gate> {
-  const { protocol = 'http', listen = '127.0.0.1:0' } = options;
-  const settings = { name: 'app', protocol, app: `127.0.0.1:${app}`, unsafePlaintext: false };
+  const { protocol = 'http', listen = '127.0.0.1:0', allow } = options;
+  const settings = { name: 'app', protocol, app: `127.0.0.1:${app}`, allow, unsafePlaintext: false };
   const gate = new Gate(options, (parts) =>
     createTunnelListener({ listen, limits: TUNNEL_LIMITS, apps: [createInboundApp(settings, parts)] }, parts),
   );

@@ -94,6 +94,24 @@ describe('two gates', () => {
     });
   });
 
+  it('let in whom the list of callers has, and close whom it has not, unread', async () => {
+    await using app = await httpApp((_request, response) => response.end('ok'));
+    await using open = await openInbound(app.port, { store: orders, allow: [ORDERS, WEB] });
+    await using before = await openOutbound(open.port, { store: web });
+    expect(await say(before.port, ONCE)).to.include('200 OK');
+
+    await using shut = await openInbound(1, { store: orders, allow: [ORDERS, 'spiffe://cluster.local/ns/shopping/*'] });
+    await using client = await tlsClient(shut.port);
+    client.send(ONCE);
+    await client.closed();
+    expect([client.text, shut.refused, shut.handshakes]).to.deep.equal([
+      '',
+      ['caller_not_allowed'],
+      ['caller_not_allowed'],
+    ]);
+    expect(shut.registry.size).to.equal(0);
+  });
+
   it('upgrade across both', async () => {
     await using app = await rawApp((socket) =>
       socket.once('data', () =>

@@ -30,11 +30,11 @@ interface Hop extends AsyncDisposable {
 async function hop(
   app: number,
   protocol: RelayProtocol,
-  change: { expects?: string; port?: number } = {},
+  change: { expects?: string; port?: number; allow?: readonly string[] } = {},
 ): Promise<Hop> {
   const web = storeFor(WEB);
-  const gate = await openTunnelGate(app, { store: storeFor(ORDERS), protocol });
-  const { expects = ORDERS, port = app } = change;
+  const { expects = ORDERS, port = app, allow } = change;
+  const gate = await openTunnelGate(app, { store: storeFor(ORDERS), protocol, ...(allow ? { allow } : {}) });
   const settings = { store: web, protocol, transport: 'tunnel', tunnelPort: gate.port, peers: [expects] } as const;
   const way = await openOutbound(port, settings);
   return {
@@ -100,6 +100,46 @@ describe('connections in tunnels', () => {
     await using client = await away.connect();
     expect(await client.send(GET).until('\r\n\r\n')).to.include('503');
     expect(away.gate.refused).to.deep.equal(['app_unreachable']);
+  });
+
+  it('are let in by the list of callers, by name or by what they are below of', async () => {
+    await using app = await rawApp();
+    for (const allow of [[WEB], ['spiffe://cluster.local/ns/shop/*'], [ORDERS, 'spiffe://cluster.local/*']]) {
+      await using one = await hop(app.port, 'tcp', { allow });
+      const at = app.count;
+      await using client = await one.connect();
+      await app.connection(at);
+      expect([client.ended, one.gate.refused]).to.deep.equal([false, []]);
+    }
+  });
+
+  it('are refused to whom the list of callers does not have, before the app notices, and the session stays', async () => {
+    await using app = await rawApp();
+    await using one = await hop(app.port, 'http', { allow: [ORDERS, 'spiffe://cluster.local/ns/shopping/*'] });
+    await using client = await one.connect();
+    for (let turn = 1; turn <= 3; turn++) {
+      const told = await client.send(GET).until(new RegExp(`(?:"tunnel_forbidden"[\\s\\S]*){${turn}}`));
+      expect(told).to.match(/^HTTP\/1\.1 403 Forbidden\r\n[\s\S]*\r\nX-Sallyport-Refusal: tunnel_forbidden\r\n/);
+    }
+    await using upgrading = await one.connect();
+    const upgrade = GET.replace('\r\n\r\n', '\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n');
+    expect(await upgrading.send(upgrade).until('"tunnel_forbidden"')).to.match(/^HTTP\/1\.1 403 /);
+    expect(one.gate.refused).to.deep.equal(Array.from({ length: 4 }, () => 'caller_not_allowed'));
+    expect([app.count, one.gate.handshakes, one.gate.registry.size]).to.deep.equal([0, ['ok'], 1]);
+    expect(one.way.traffic.requests.samples().map(({ labels }) => labels)[0]).to.include({
+      response_code: '403',
+      response_flags: 'UAEX',
+    });
+  });
+
+  it('learn nothing of an app that is away when they may not call it', async () => {
+    const gone = await rawApp();
+    await gone[Symbol.asyncDispose]();
+    await using one = await hop(gone.port, 'tcp', { allow: [ORDERS] });
+    await using client = await one.connect();
+    await client.closed();
+    expect([one.way.refused, one.gate.refused]).to.deep.equal([['tunnel_forbidden'], ['caller_not_allowed']]);
+    expect((client.error as NodeJS.ErrnoException | undefined)?.code).to.equal('ECONNRESET');
   });
 
   it('go over a new session after a rotation, while those under way stay', async () => {

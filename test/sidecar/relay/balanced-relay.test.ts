@@ -62,11 +62,16 @@ describe('a request to one of several endpoints', () => {
     expect([dialed.length, new Set(dialed).size, rig.codes]).to.deep.equal([3, 3, ['upstream_timeout']]);
   });
 
-  it('is tried once when the fault is our own, and no endpoint is blamed for it', async () => {
-    const { rig, dialed } = rigOf({ protocol: 'http', endpoints: 3 }, () => new Refusal('identity_missing'));
-    for (let turn = 0; turn < 10; turn++) expect(await asks(rig)).to.match(/^HTTP\/1\.1 50/);
-    expect([dialed.length, rig.ejected]).to.deep.equal([10, []]);
-  });
+  for (const [whose, code, status] of [
+    ['the fault is our own', 'identity_missing', 503],
+    ['it is the policy over there', 'tunnel_forbidden', 403],
+  ] as const) {
+    it(`is tried once when ${whose}, and no endpoint is blamed for it`, async () => {
+      const { rig, dialed } = rigOf({ protocol: 'http', endpoints: 3 }, () => new Refusal(code));
+      for (let turn = 0; turn < 10; turn++) expect(await asks(rig)).to.equal(`HTTP/1.1 ${status}`);
+      expect([dialed.length, rig.ejected]).to.deep.equal([10, []]);
+    });
+  }
 
   for (const request of [GET, POST]) {
     it(`is sent to nobody else once it was sent: ${request.slice(0, 4)}`, async () => {

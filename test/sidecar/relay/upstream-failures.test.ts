@@ -46,11 +46,12 @@ describe('a destination that fails', () => {
     expect(await client.send(GET).until(/503[\s\S]*503/)).not.to.match(/Connection: close/);
   });
 
-  it('keeps its own status when that is one of a gateway, and gives 502 otherwise', async () => {
+  it('keeps its own status when that is one of a gateway, and gives 502 otherwise, except to whom the other side forbids it', async () => {
     for (const [code, status] of [
       ['identity_missing', 503],
       ['upstream_timeout', 504],
       ['peer_identity_unexpected', 502],
+      ['tunnel_forbidden', 403],
     ] as const) {
       const to = {
         kind: 'peer',

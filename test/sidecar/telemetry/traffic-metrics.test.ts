@@ -141,5 +141,6 @@ describe('traffic metrics', () => {
     expect(responseFlags('', true)).to.equal('DC');
     expect(responseFlags('peer_untrusted', false)).to.equal('UF');
     expect(responseFlags('app_reset', true)).to.equal('UC');
+    expect(responseFlags('tunnel_forbidden', false)).to.equal('UAEX');
   });
 });

@@ -45,16 +45,23 @@ describe('opening streams', () => {
     expect(notes.rooms).to.be.greaterThan(0);
   });
 
-  it('tells the status of a refusal', async () => {
-    const { peer, session } = rawRig('client');
-    peer.greet();
-    const opening = session.open('app:80', [['baggage', 'a=b']]);
-    await until('HEADERS', () => peer.of(FRAME.HEADERS)[0]);
-    peer.send(headers(1, [[':status', '503']], 5));
-    const refusal = await refusalOf(opening);
-    expect(refusal).to.be.instanceOf(TunnelRefusal).and.include({ code: 'tunnel_refused', peerStatus: 503 });
-    expect(session.streams).to.equal(0);
-  });
+  for (const [status, code] of [
+    [503, 'tunnel_refused'],
+    [404, 'tunnel_refused'],
+    [401, 'tunnel_forbidden'],
+    [403, 'tunnel_forbidden'],
+  ] as const) {
+    it(`that is answered ${status} is ${code}, and the status is told`, async () => {
+      const { peer, session } = rawRig('client');
+      peer.greet();
+      const opening = session.open('app:80', [['baggage', 'a=b']]);
+      await until('HEADERS', () => peer.of(FRAME.HEADERS)[0]);
+      peer.send(headers(1, [[':status', String(status)]], 5));
+      const refusal = await refusalOf(opening);
+      expect(refusal).to.be.instanceOf(TunnelRefusal).and.include({ code, peerStatus: status });
+      expect(session.streams).to.equal(0);
+    });
+  }
 
   for (const [code, told] of [
     [H2.REFUSED_STREAM, 'tunnel_unprocessed'],
