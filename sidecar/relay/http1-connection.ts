@@ -169,7 +169,7 @@ export class Http1Connection implements ChannelReceiver, Caller, Carrier, Watche
     if (this.#channel.isEnded) return false;
     if (!this.#exchange.head.keepAlive) this.isLast = true;
     const text = refusalText({ refusal, status, requestId, isHead, option: this.#option() });
-    this.#sayText(text);
+    this.writeHead(new HeadWriter().text(text), NOTHING, 0, 0, false, false);
     return true;
   }
 
@@ -280,12 +280,9 @@ export class Http1Connection implements ChannelReceiver, Caller, Carrier, Watche
     const { code, detail, status } = refusal;
     this.#context.log.warn('request_refused', { code, reason: detail, peer: this.peer });
     this.#context.observer.refused(refusal);
-    this.#sayText(refusalText({ refusal, status, option: 'close' }));
+    const text = refusalText({ refusal, status, option: 'close' });
+    this.writeHead(new HeadWriter().text(text), NOTHING, 0, 0, false, false);
     this.#end();
-  }
-
-  #sayText(latin1: string): void {
-    this.writeHead(new HeadWriter().text(latin1), NOTHING, 0, 0, false, false);
   }
 
   #end(): void {
