@@ -55,7 +55,7 @@ export interface Channel {
    * @param more as in `write`
    */
   writeHead(head: HeadBytes, body: Buffer, from: number, to: number, lent: boolean, more?: boolean): boolean;
-  /** No bytes are delivered until `resume`; the other side is slowed down, not cut. */
+  /** Neither bytes nor the end are delivered until `resume`; the other side is slowed down, not cut. */
   pause(): void;
   resume(): void;
   /** Ends this side's direction after everything that was written. Later writes are ignored. */

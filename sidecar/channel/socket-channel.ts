@@ -43,6 +43,8 @@ export class SocketChannel implements Channel, Flushable {
   /** The receiver was told to stop writing. */
   #isFull = false;
   #sawEnd = false;
+  /** Of the end nobody was told yet. */
+  #heldEnd = false;
   #aborted: Refusal | undefined;
   #error: NodeJS.ErrnoException | undefined;
 
@@ -53,6 +55,7 @@ export class SocketChannel implements Channel, Flushable {
     this.lends = lends;
     // TCP and TLS end their directions one by one.
     socket.allowHalfOpen = true;
+    this.#sawEnd = this.#heldEnd = socket.readableEnded;
     socket.on('error', this.#onError).on('end', this.#onEnd).on('drain', this.#onDrain).on('close', this.#onClose);
   }
 
@@ -66,6 +69,7 @@ export class SocketChannel implements Channel, Flushable {
     this.#isStarted = true;
     if (!this.lends) this.#socket.on('data', this.#onData);
     this.#socket.resume();
+    if (this.#heldEnd) queueMicrotask(this.#tellEnd);
   }
 
   get isPaused(): boolean {
@@ -123,6 +127,7 @@ export class SocketChannel implements Channel, Flushable {
 
   resume(): void {
     this.#socket.resume();
+    if (this.#heldEnd) queueMicrotask(this.#tellEnd);
   }
 
   end(): void {
@@ -161,7 +166,15 @@ export class SocketChannel implements Channel, Flushable {
 
   readonly #onEnd = (): void => {
     this.#sawEnd = true;
-    if (!this.#aborted) this.#receiver.onEnd();
+    this.#heldEnd = true;
+    this.#tellEnd();
+  };
+
+  /** Streams tell the end whenever it comes: also while paused, and before anybody receives. */
+  readonly #tellEnd = (): void => {
+    if (!this.#heldEnd || !this.#isStarted || this.isPaused || this.#aborted || this.#isClosed) return;
+    this.#heldEnd = false;
+    this.#receiver.onEnd();
   };
 
   readonly #onDrain = (): void => {

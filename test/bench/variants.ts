@@ -18,7 +18,11 @@ export const HAPROXY_HTTP = 'haproxy-http';
 const same: Configure = (plain) => plain;
 /** One mutual TLS connection per connection of the app. The second spelling is of builds that know nothing else. */
 const mtls: readonly Configure[] = [
-  (plain) => ({ ...plain, entry: everyOutbound(plain.entry, { transport: 'mtls' }) }),
+  ({ entry, exit }, ports) => ({
+    entry: everyOutbound(entry, { transport: 'mtls' }),
+    // Not the default port, which only one of all the sidecars here can have.
+    exit: { ...exit, tunnel: { listen: `127.0.0.1:${ports.tunnel}` } },
+  }),
   same,
 ];
 

@@ -1,3 +1,4 @@
+import type { Socket } from 'node:net';
 import { expect } from 'chai';
 import { Refusal } from '../../../shared/errors/refusal.ts';
 import type { ChannelReceiver } from '../../../sidecar/channel/channel.ts';
@@ -38,6 +39,11 @@ class Listener implements ChannelReceiver {
   onClose(failure: Refusal | undefined): void {
     this.closed = { failure };
   }
+}
+
+/** Whether the last byte has been read, told or not. Streams have no public name for it. */
+function isAtEnd(socket: Socket): boolean {
+  return (socket as Socket & { readonly _readableState: { readonly ended: boolean } })._readableState.ended;
 }
 
 const TEXT = Buffer.from('hello');
@@ -192,6 +198,22 @@ for (const kind of KINDS) {
       pair.other.socket.resume();
       await until('it is told', () => listener.drains === 1);
       expect(pair.channel.queued).to.equal(0);
+    });
+
+    it('tells an end only when it is resumed, also one that came before anybody received', async () => {
+      await using pair = await socketPair(kind);
+      pair.other.end();
+      // Sockets of TLS read by themselves, and have it now; the others read it when they are resumed.
+      if (kind === 'TLS') await until('the end is here', () => isAtEnd(pair.socket));
+      const listener = new Listener(pair.channel);
+      pair.channel.pause();
+      await new Promise((resolve) => setImmediate(() => setImmediate(resolve)));
+      expect(listener.ended).to.equal(false);
+      pair.channel.resume();
+      await until('it is told', () => listener.ended);
+      pair.channel.end();
+      await until('both have ended in order', () => listener.closed !== undefined);
+      expect(listener.closed?.failure).to.equal(undefined);
     });
 
     it('delivers nothing while paused, and slows the other side down', async () => {
