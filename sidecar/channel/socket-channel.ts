@@ -8,6 +8,7 @@ import { TLSSocket } from 'node:tls';
 import { Refusal } from '../../shared/errors/refusal.ts';
 import type { Channel, ChannelReceiver, HeadBytes } from './channel.ts';
 import { type Flushable, flushAtEndOfTurn } from './end-of-turn.ts';
+import { HeldReads } from './held-reads.ts';
 import { NOBODY } from './nobody.ts';
 import { resetSocket } from './reset-socket.ts';
 import { lendReads, readInto, SHARED } from './shared-reads.ts';
@@ -43,8 +44,8 @@ export class SocketChannel implements Channel, Flushable {
   /** The receiver was told to stop writing. */
   #isFull = false;
   #sawEnd = false;
-  /** Of the end nobody was told yet. */
-  #heldEnd = false;
+  /** Came while nobody wanted it. */
+  #held: HeldReads | undefined;
   #aborted: Refusal | undefined;
   #error: NodeJS.ErrnoException | undefined;
 
@@ -55,8 +56,8 @@ export class SocketChannel implements Channel, Flushable {
     this.lends = lends;
     // TCP and TLS end their directions one by one.
     socket.allowHalfOpen = true;
-    this.#sawEnd = this.#heldEnd = socket.readableEnded;
     socket.on('error', this.#onError).on('end', this.#onEnd).on('drain', this.#onDrain).on('close', this.#onClose);
+    if (socket.readableEnded) this.#onEnd();
   }
 
   get receiver(): ChannelReceiver {
@@ -69,7 +70,7 @@ export class SocketChannel implements Channel, Flushable {
     this.#isStarted = true;
     if (!this.lends) this.#socket.on('data', this.#onData);
     this.#socket.resume();
-    if (this.#heldEnd) queueMicrotask(this.#tellEnd);
+    if (this.#held) queueMicrotask(this.#deliverHeld);
   }
 
   get isPaused(): boolean {
@@ -127,7 +128,7 @@ export class SocketChannel implements Channel, Flushable {
 
   resume(): void {
     this.#socket.resume();
-    if (this.#heldEnd) queueMicrotask(this.#tellEnd);
+    if (this.#held) queueMicrotask(this.#deliverHeld);
   }
 
   end(): void {
@@ -155,7 +156,8 @@ export class SocketChannel implements Channel, Flushable {
   take(bytes: Buffer): void {
     if (this.#aborted) return;
     this.bytesRead += bytes.length;
-    this.#receiver.onBytes(bytes, false);
+    if (this.#held || !this.#wantsMore) this.#hold().hold(bytes);
+    else this.#receiver.onBytes(bytes, this.#isTls && bytes.length === FULL_RECORD);
   }
 
   readonly #onData = (bytes: Buffer): void => {
@@ -166,15 +168,21 @@ export class SocketChannel implements Channel, Flushable {
 
   readonly #onEnd = (): void => {
     this.#sawEnd = true;
-    this.#heldEnd = true;
-    this.#tellEnd();
+    if (this.#held || !this.#wantsMore) this.#hold().holdEnd();
+    else this.#receiver.onEnd();
   };
 
-  /** Streams tell the end whenever it comes: also while paused, and before anybody receives. */
-  readonly #tellEnd = (): void => {
-    if (!this.#heldEnd || !this.#isStarted || this.isPaused || this.#aborted || this.#isClosed) return;
-    this.#heldEnd = false;
-    this.#receiver.onEnd();
+  get #wantsMore(): boolean {
+    return this.#isStarted && !this.isPaused && !this.#aborted && !this.#isClosed;
+  }
+
+  #hold(): HeldReads {
+    this.#held ??= new HeldReads();
+    return this.#held;
+  }
+
+  readonly #deliverHeld = (): void => {
+    if (this.#held?.deliver(this.#receiver, () => this.#wantsMore)) this.#held = undefined;
   };
 
   readonly #onDrain = (): void => {
@@ -274,7 +282,9 @@ export function connectLending(options: net.TcpNetConnectOpts): LendingSocket {
 
 /** The channel of a socket that has just been accepted and of which nothing has been read. It lends where it can. */
 export function acceptLending(socket: Socket): SocketChannel {
-  const lends = lendReads(socket, (bytes) => channel.take(bytes));
+  // What has been read already would come after what is read from now on.
+  const isFresh = socket.readableLength === 0 && !socket.readableEnded;
+  const lends = isFresh && lendReads(socket, (bytes) => channel.take(bytes));
   if (lends) socket.pause();
   const channel = new SocketChannel(socket, lends);
   return channel;

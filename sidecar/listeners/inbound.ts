@@ -6,7 +6,7 @@
 import type { Socket } from 'node:net';
 import { Refusal } from '../../shared/errors/refusal.ts';
 import { parseListenAddress } from '../../shared/process/listen-address.ts';
-import { SocketChannel } from '../channel/socket-channel.ts';
+import { acceptLending, SocketChannel } from '../channel/socket-channel.ts';
 import { type AllowedCallers, mayCall, parseAllowed } from '../policy/allowed-callers.ts';
 import { AppUpstream } from '../relay/app-upstream.ts';
 import { onlyUpstream } from '../relay/destination.ts';
@@ -77,7 +77,7 @@ function createPort(
       }
       handshakeEnded(direction, 'ok');
       const connection = registry.register({ ...facts, leg: 'mtls', socket, peer, own });
-      relay.accept({ channel: new SocketChannel(socket), peer, own, connection });
+      relay.accept({ channel: acceptLending(socket), peer, own, connection });
     },
     onRefused: (refusal, remoteAddress) => refusals.tell(refusal, remoteAddress),
   });

@@ -3,7 +3,7 @@
  * which tells its carrier when the identities that opened it end. It keeps no pool and never falls back to plaintext.
  */
 import { asRefusal } from '../../shared/errors/refusal.ts';
-import { SocketChannel } from '../channel/socket-channel.ts';
+import { acceptLending } from '../channel/socket-channel.ts';
 import type { Destination, Dialed } from '../tls/mtls-dialer.ts';
 import type { Registrar, RelayProtocol } from './relay.ts';
 import type { Upstream, UpstreamConnection } from './upstream.ts';
@@ -38,7 +38,7 @@ export class PeerUpstream implements Upstream {
   async dial(signal?: AbortSignal): Promise<UpstreamConnection> {
     const { registrar, listener, protocol, handshakeEnded } = this.#options;
     const { socket, peer, own } = await this.#dialed(signal);
-    const channel = new SocketChannel(socket);
+    const channel = acceptLending(socket);
     handshakeEnded('ok');
     const facts = {
       direction: 'outbound',

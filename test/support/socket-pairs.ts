@@ -15,12 +15,12 @@ export interface SocketPair extends AsyncDisposable {
 }
 
 /** `accepted`: lends what it reads too, but by a way that Node has no name for. */
-export const KINDS = ['plain', 'lending', 'accepted', 'TLS'] as const;
+export const KINDS = ['plain', 'lending', 'accepted', 'TLS', 'lending TLS'] as const;
 
-export const LENDING: ReadonlySet<(typeof KINDS)[number]> = new Set(['lending', 'accepted']);
+export const LENDING: ReadonlySet<(typeof KINDS)[number]> = new Set(['lending', 'accepted', 'lending TLS']);
 
 export function socketPair(kind: (typeof KINDS)[number]): Promise<SocketPair> {
-  if (kind === 'TLS') return tlsPair();
+  if (kind === 'TLS' || kind === 'lending TLS') return tlsPair(kind === 'lending TLS');
   return kind === 'accepted' ? acceptedPair() : plainPair(kind === 'lending');
 }
 
@@ -54,7 +54,7 @@ function plain(socket: Socket): { readonly socket: Socket; readonly channel: Soc
   return { socket, channel: new SocketChannel(socket) };
 }
 
-async function tlsPair(): Promise<SocketPair> {
+async function tlsPair(lends: boolean): Promise<SocketPair> {
   const authority = createTestAuthority({ trustDomain: 'cluster.local' });
   const server = await startServer(storeOf(authority));
   const admitted = server.admitted();
@@ -62,7 +62,8 @@ async function tlsPair(): Promise<SocketPair> {
   const client = connectAs(server.port, authority, authority.svid({}), { socket: transport });
   client.allowHalfOpen = true;
   const { socket } = await admitted;
-  const pair = pairOf(socket, new SocketChannel(socket), new RawClient(client), transport);
+  const channel = lends ? acceptLending(socket) : new SocketChannel(socket);
+  const pair = pairOf(socket, channel, new RawClient(client), transport);
   return {
     ...pair,
     async [Symbol.asyncDispose]() {

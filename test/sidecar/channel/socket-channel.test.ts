@@ -200,10 +200,23 @@ for (const kind of KINDS) {
       expect(pair.channel.queued).to.equal(0);
     });
 
+    it('delivers to a receiver that pauses at once only when it resumes, bytes before the end', async () => {
+      await using pair = await socketPair(kind);
+      pair.other.send('first').end();
+      const listener = new Listener(pair.channel);
+      pair.channel.pause();
+      await new Promise((resolve) => setImmediate(() => setImmediate(resolve)));
+      expect([listener.text, listener.ended]).to.deep.equal(['', false]);
+      listener.taken = () => expect(listener.ended).to.equal(false);
+      pair.channel.resume();
+      await until('the end is told', () => listener.ended);
+      expect(listener.text).to.equal('first');
+    });
+
     it('tells an end only when it is resumed, also one that came before anybody received', async () => {
       await using pair = await socketPair(kind);
       pair.other.end();
-      // Sockets of TLS read by themselves, and have it now; the others read it when they are resumed.
+      // Sockets of TLS that do not lend read by themselves, and have it now; the others read it when they are resumed.
       if (kind === 'TLS') await until('the end is here', () => isAtEnd(pair.socket));
       const listener = new Listener(pair.channel);
       pair.channel.pause();
