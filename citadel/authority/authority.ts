@@ -9,7 +9,7 @@ import type { TrustBundle } from '../../shared/spiffe/trust-bundle.ts';
 import type { Certificate } from '../../shared/x509/certificate.ts';
 import { contextPrimitive } from '../../shared/x509/der-writer.ts';
 import { encodePem } from '../../shared/x509/pem.ts';
-import type { Anchor } from '../../shared/x509/trust-anchors.ts';
+import type { Issuer } from '../../shared/x509/trust-anchors.ts';
 import { addressBytes } from './address-bytes.ts';
 import { keyIdentifierOf } from './key-identifier.ts';
 import { createLeafTemplate, uriName } from './leaf-template.ts';
@@ -57,7 +57,7 @@ export interface Validity {
 }
 
 export interface Authority {
-  readonly issuer: Anchor;
+  readonly issuer: Issuer;
   /** When every certificate from the signing one up to the root is valid: outside of it no peer takes a leaf. */
   readonly validity: Validity;
   /** PEM blocks of the intermediates to send after the leaf. */

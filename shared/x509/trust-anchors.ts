@@ -8,10 +8,17 @@ import { BundleError, type TrustBundle } from '../spiffe/trust-bundle.ts';
 import { type Certificate, readCertificate } from './certificate.ts';
 import { issuerFlaw } from './issuer-rules.ts';
 import { publicKeyOf } from './public-key.ts';
+import { VouchedIssuers } from './vouched-issuers.ts';
 
-export interface Anchor {
+/** Whoever signs, with its key made ready. */
+export interface Issuer {
   readonly certificate: Certificate;
   readonly key: KeyObject;
+}
+
+export interface Anchor extends Issuer {
+  /** By `key`. */
+  readonly vouched: VouchedIssuers;
 }
 
 export interface TrustAnchors {
@@ -46,7 +53,7 @@ export function anchorOf(der: Buffer): Anchor {
   }
   const key = publicKeyOf(certificate.spki);
   if (key === undefined) throw new BundleError(`authority ${certificate.fingerprint}: key is not accepted`);
-  return { certificate, key };
+  return { certificate, key, vouched: new VouchedIssuers() };
 }
 
 function readAuthority(der: Buffer): Certificate {

@@ -1,7 +1,8 @@
 /**
  * Verifies an X.509-SVID as a peer must: the leaf's rules, then a path (RFC 5280 §6.1) to an authority in
  * the bundle of the leaf's own trust domain and no other. Signatures are checked from the authority
- * downwards, so that no key is used before it has been vouched for. It keeps no state and reads no clock.
+ * downwards, so that no key is used before it has been vouched for. It reads no clock, and keeps nothing
+ * but which intermediates an authority has signed.
  */
 import { Refusal } from '../errors/refusal.ts';
 import type { SpiffeId } from '../spiffe/spiffe-id.ts';
@@ -12,7 +13,7 @@ import { permits } from './name-constraints.ts';
 import { publicKeyOf } from './public-key.ts';
 import { isSignedBy, type SignatureScheme, schemeOf } from './signature-algorithms.ts';
 import { checkSvidLeaf } from './svid-rules.ts';
-import type { Anchor, TrustAnchors } from './trust-anchors.ts';
+import type { Anchor, Issuer, TrustAnchors } from './trust-anchors.ts';
 
 export interface VerifiedSvid {
   readonly spiffeId: SpiffeId;
@@ -48,7 +49,7 @@ export function verifySvid(chain: readonly Buffer[], trust: TrustAnchors, now: n
  * The same rules for a leaf directly under an issuer that is known to be good: the check of one's own work.
  * @throws {Refusal} peer_*
  */
-export function verifyLeafUnder(leaf: Buffer, issuer: Anchor, now: number): VerifiedSvid {
+export function verifyLeafUnder(leaf: Buffer, issuer: Issuer, now: number): VerifiedSvid {
   const certificate = readPeerCertificate(leaf);
   const spiffeId = checkSvidLeaf(certificate);
   const path = [certificate];
@@ -71,7 +72,7 @@ function findPath(leaf: Certificate, chain: readonly Buffer[], anchors: readonly
     if (below && !below.issuer.equals(certificate.subject)) break;
     path.push(certificate);
     for (const anchor of anchors) {
-      if (!isIssuedBy(certificate, anchor)) continue;
+      if (!isVouchedBy(certificate, anchor)) continue;
       const found = pathFlaw(path, anchor, now);
       if (found === undefined) return { path, anchor };
       flaw ??= found;
@@ -83,7 +84,7 @@ function findPath(leaf: Certificate, chain: readonly Buffer[], anchors: readonly
 }
 
 /** What is wrong with a path whose last certificate the anchor has signed, or undefined. */
-function pathFlaw(path: readonly Certificate[], anchor: Anchor, now: number): Refusal | undefined {
+function pathFlaw(path: readonly Certificate[], anchor: Issuer, now: number): Refusal | undefined {
   return (
     signatureFlaw(path) ??
     issuersFlaw([...path.slice(1), anchor.certificate], path) ??
@@ -143,12 +144,22 @@ function timeFlaw(certificates: readonly Certificate[], now: number): Refusal | 
 }
 
 /** Names chain, key identifiers agree where both are there, and the signature is by the anchor's key. */
-function isIssuedBy(certificate: Certificate, { certificate: issuer, key }: Anchor): boolean {
+function isIssuedBy(certificate: Certificate, { certificate: issuer, key }: Issuer): boolean {
   if (!certificate.issuer.equals(issuer.subject)) return false;
   const { authorityKeyId } = certificate;
   const { subjectKeyId } = issuer;
   if (authorityKeyId && subjectKeyId && !authorityKeyId.equals(subjectKeyId)) return false;
   return isSignedBy(key, acceptedScheme(certificate), certificate.tbs, certificate.signature);
+}
+
+/** As `isIssuedBy`, which is asked once for an intermediate. */
+function isVouchedBy(certificate: Certificate, anchor: Anchor): boolean {
+  if (!certificate.isCa) return isIssuedBy(certificate, anchor);
+  const { vouched } = anchor;
+  if (vouched.has(certificate.der)) return true;
+  const isIssued = isIssuedBy(certificate, anchor);
+  if (isIssued) vouched.add(certificate.der);
+  return isIssued;
 }
 
 function acceptedScheme(certificate: Certificate): SignatureScheme {
@@ -167,7 +178,7 @@ function readPeerCertificate(der: Buffer): Certificate {
   }
 }
 
-function verified(spiffeId: SpiffeId, leaf: Certificate, path: readonly Certificate[], anchor: Anchor): VerifiedSvid {
+function verified(spiffeId: SpiffeId, leaf: Certificate, path: readonly Certificate[], anchor: Issuer): VerifiedSvid {
   const notAfter = Math.min(...path.map((certificate) => certificate.notAfter), anchor.certificate.notAfter);
   return { spiffeId, leaf, path, notAfter };
 }

@@ -37,6 +37,37 @@ describe('verification of an SVID', () => {
     });
   }
 
+  it('decides the same every time, whatever an authority was seen to have signed before', () => {
+    for (const { name, code = 'accepted', make } of CHAIN_CASES) {
+      const { chain, root } = make();
+      const anchors = anchorsOf([bundleOf(root)]);
+      for (const round of [1, 2]) {
+        expect(
+          decision(() => verifySvid(chain, anchors, systemClock.now())),
+          `${name}, ${round}`,
+        ).to.equal(code);
+      }
+    }
+  });
+
+  it('knows an intermediate by every byte and by the key that signed it', () => {
+    const authority = createTestAuthority({ trustDomain: 'a.test' });
+    const good = authority.intermediate().svid().chainDer;
+    const anchors = anchorsOf([authority.bundle()]);
+    const decided = (chain: readonly Buffer[]) => decision(() => verifySvid(chain, anchors, now));
+    expect([decided(good), decided(good)]).to.deep.equal(['accepted', 'accepted']);
+    const [leaf, intermediate] = good;
+    for (let at = 0; at < intermediate!.length; at += 7) {
+      const other = Buffer.from(intermediate!);
+      other[at]! ^= 1;
+      expect(decided([leaf!, other]), `byte ${at}`).not.to.equal('accepted');
+    }
+    // The authority that replaces it under the same name has signed nothing yet.
+    const another = createTestAuthority({ trustDomain: 'a.test' });
+    expect(decision(() => verifySvid(good, anchorsOf([another.bundle()]), now))).to.equal('peer_untrusted');
+    expect(decided(good)).to.equal('accepted');
+  });
+
   it('tells the ID, the path that was used and the earliest end of all of it', () => {
     const end = Math.floor(now / 1000) * 1000 + 5 * 60_000;
     const authority = createTestAuthority({ trustDomain: 'a.test' });
