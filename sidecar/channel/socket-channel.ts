@@ -3,7 +3,7 @@
  * to go on are gathered until the last one or the end of the turn. It reads nothing before it has a receiver, and
  * nothing of what it carries.
  */
-import net, { type Socket } from 'node:net';
+import type { Socket } from 'node:net';
 import { TLSSocket } from 'node:tls';
 import { Refusal } from '../../shared/errors/refusal.ts';
 import type { Channel, ChannelReceiver, HeadBytes } from './channel.ts';
@@ -11,7 +11,6 @@ import { type Flushable, flushAtEndOfTurn } from './end-of-turn.ts';
 import { HeldReads } from './held-reads.ts';
 import { NOBODY } from './nobody.ts';
 import { resetSocket } from './reset-socket.ts';
-import { lendReads, readInto, SHARED } from './shared-reads.ts';
 import { giveSlabBack, SLAB_BYTES, takeSlab } from './write-slabs.ts';
 
 /**
@@ -30,6 +29,8 @@ export class SocketChannel implements Channel, Flushable {
   readonly lends: boolean;
   bytesRead = 0;
   bytesWritten = 0;
+  /** As told here: a socket that has ended does not say. */
+  isPaused = false;
   readonly #socket: Socket;
   readonly #isTls: boolean;
   #receiver: ChannelReceiver = NOBODY;
@@ -46,10 +47,12 @@ export class SocketChannel implements Channel, Flushable {
   #sawEnd = false;
   /** Came while nobody wanted it. */
   #held: HeldReads | undefined;
+  /** The socket is closed, which is told behind what is held. */
+  #isCloseHeld = false;
   #aborted: Refusal | undefined;
   #error: NodeJS.ErrnoException | undefined;
 
-  /** @param lends only of sockets that `connectLending` and `acceptLending` have prepared */
+  /** @param lends only of sockets that lending-channels has prepared */
   constructor(socket: Socket, lends = false) {
     this.#socket = socket;
     this.#isTls = socket instanceof TLSSocket;
@@ -71,10 +74,6 @@ export class SocketChannel implements Channel, Flushable {
     if (!this.lends) this.#socket.on('data', this.#onData);
     this.#socket.resume();
     if (this.#held) queueMicrotask(this.#deliverHeld);
-  }
-
-  get isPaused(): boolean {
-    return this.#socket.isPaused();
   }
 
   get isEnded(): boolean {
@@ -123,10 +122,12 @@ export class SocketChannel implements Channel, Flushable {
   }
 
   pause(): void {
+    this.isPaused = true;
     this.#socket.pause();
   }
 
   resume(): void {
+    this.isPaused = false;
     this.#socket.resume();
     if (this.#held) queueMicrotask(this.#deliverHeld);
   }
@@ -141,6 +142,7 @@ export class SocketChannel implements Channel, Flushable {
   abort(why: Refusal): void {
     if (this.#isClosed) return;
     this.#aborted ??= why;
+    if (this.#isCloseHeld) return void queueMicrotask(() => this.#close());
     // When the end has been sent already, the other side has it: a reset would only take away what it still reads.
     if (this.#socket.writableFinished) this.#socket.destroy();
     else resetSocket(this.#socket);
@@ -182,7 +184,9 @@ export class SocketChannel implements Channel, Flushable {
   }
 
   readonly #deliverHeld = (): void => {
-    if (this.#held?.deliver(this.#receiver, () => this.#wantsMore)) this.#held = undefined;
+    if (!this.#held?.deliver(this.#receiver, () => this.#wantsMore)) return;
+    this.#held = undefined;
+    if (this.#isCloseHeld) this.#close();
   };
 
   readonly #onDrain = (): void => {
@@ -197,10 +201,18 @@ export class SocketChannel implements Channel, Flushable {
   };
 
   readonly #onClose = (): void => {
-    this.#isClosed = true;
     this.#send();
-    this.#receiver.onClose(this.#failure());
+    // What came before the close is told before it, when it is wanted. A failure has told all that matters.
+    if (this.#held && !this.#aborted && !this.#error) this.#isCloseHeld = true;
+    else this.#close();
   };
+
+  #close(): void {
+    if (this.#isClosed) return;
+    this.#isClosed = true;
+    this.#held = undefined;
+    this.#receiver.onClose(this.#failure());
+  }
 
   #failure(): Refusal | undefined {
     if (this.#aborted) return this.#aborted;
@@ -263,29 +275,4 @@ export class SocketChannel implements Channel, Flushable {
     this.#isFull = true;
     return false;
   }
-}
-
-export interface LendingSocket {
-  readonly socket: Socket;
-  readonly channel: SocketChannel;
-}
-
-/** Connects a socket that reads into the shared buffer. */
-export function connectLending(options: net.TcpNetConnectOpts): LendingSocket {
-  const callback = readInto((bytes) => channel.take(bytes));
-  const socket = net.connect({ ...options, onread: { buffer: SHARED, callback } });
-  // Reading begins with the receiver.
-  socket.pause();
-  const channel = new SocketChannel(socket, true);
-  return { socket, channel };
-}
-
-/** The channel of a socket that has just been accepted and of which nothing has been read. It lends where it can. */
-export function acceptLending(socket: Socket): SocketChannel {
-  // What has been read already would come after what is read from now on.
-  const isFresh = socket.readableLength === 0 && !socket.readableEnded;
-  const lends = isFresh && lendReads(socket, (bytes) => channel.take(bytes));
-  if (lends) socket.pause();
-  const channel = new SocketChannel(socket, lends);
-  return channel;
 }

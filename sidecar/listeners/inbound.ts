@@ -6,7 +6,8 @@
 import type { Socket } from 'node:net';
 import { Refusal } from '../../shared/errors/refusal.ts';
 import { parseListenAddress } from '../../shared/process/listen-address.ts';
-import { acceptLending, SocketChannel } from '../channel/socket-channel.ts';
+import { acceptLending } from '../channel/lending-channels.ts';
+import { SocketChannel } from '../channel/socket-channel.ts';
 import { type AllowedCallers, mayCall, parseAllowed } from '../policy/allowed-callers.ts';
 import { AppUpstream } from '../relay/app-upstream.ts';
 import { onlyUpstream } from '../relay/destination.ts';

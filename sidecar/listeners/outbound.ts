@@ -4,7 +4,7 @@
  * proof, and nothing in plaintext unless the settings say `unsafePlaintext`.
  */
 import net from 'node:net';
-import { acceptLending } from '../channel/socket-channel.ts';
+import { acceptLending } from '../channel/lending-channels.ts';
 import { serviceOf } from '../telemetry/istio-labels.ts';
 import { createListener, wireRelay } from './create-listener.ts';
 import { createDestination, type DestinationSettings, type WaysOut } from './destinations.ts';

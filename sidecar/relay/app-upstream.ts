@@ -1,7 +1,7 @@
 /** The app behind this sidecar: plain TCP on loopback. It holds no pool and speaks no protocol. */
 import type { Clock } from '../../shared/clock/clock.ts';
 import { Refusal } from '../../shared/errors/refusal.ts';
-import { connectLending } from '../channel/socket-channel.ts';
+import { connectLending } from '../channel/lending-channels.ts';
 import type { Upstream, UpstreamConnection } from './upstream.ts';
 
 export interface AppUpstreamOptions {

@@ -3,7 +3,7 @@
  * which tells its carrier when the identities that opened it end. It keeps no pool and never falls back to plaintext.
  */
 import { asRefusal } from '../../shared/errors/refusal.ts';
-import { acceptLending } from '../channel/socket-channel.ts';
+import { acceptLending } from '../channel/lending-channels.ts';
 import type { Destination, Dialed } from '../tls/mtls-dialer.ts';
 import type { Registrar, RelayProtocol } from './relay.ts';
 import type { Upstream, UpstreamConnection } from './upstream.ts';

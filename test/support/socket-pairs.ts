@@ -1,7 +1,8 @@
 /** Two ends of one connection over real sockets, plain and mutual TLS: one as a channel, the other as a test sees it. */
 import { once } from 'node:events';
 import net, { type AddressInfo, type Socket } from 'node:net';
-import { acceptLending, connectLending, SocketChannel } from '../../sidecar/channel/socket-channel.ts';
+import { acceptLending, connectLending } from '../../sidecar/channel/lending-channels.ts';
+import { SocketChannel } from '../../sidecar/channel/socket-channel.ts';
 import { RawClient } from './raw-client.ts';
 import { createTestAuthority } from './test-authority.ts';
 import { connectAs, startServer, storeOf } from './tls-peers.ts';

@@ -213,6 +213,44 @@ for (const kind of KINDS) {
       expect(listener.text).to.equal('first');
     });
 
+    it('tells all that came, then the end, then the close, to who is paused while both directions end', async () => {
+      await using pair = await socketPair(kind);
+      const told: string[] = [];
+      const listener = new Listener(pair.channel);
+      listener.taken = () => pair.channel.pause();
+      listener.onEnd = () => void told.push(`end after ${listener.bytes}`);
+      listener.onClose = (failure) => {
+        told.push('close');
+        listener.closed = { failure };
+      };
+      pair.channel.end();
+      await pair.other.closed();
+      // Three records of TLS and its end, in one flight.
+      pair.other.send('x'.repeat(48 * 1024)).end();
+      await until('it has begun to come', () => listener.bytes > 0);
+      for (let turn = 0; turn < 20; turn++) await new Promise((resolve) => setImmediate(resolve));
+      expect(told).to.deep.equal([]);
+      listener.taken = () => {};
+      pair.channel.resume();
+      await until('it is closed', () => listener.closed !== undefined);
+      expect([told, listener.closed?.failure]).to.deep.equal([['end after 49152', 'close'], undefined]);
+    });
+
+    it('is closed at once when it is given up while the rest waits to be wanted', async () => {
+      await using pair = await socketPair(kind);
+      const listener = new Listener(pair.channel);
+      listener.taken = () => pair.channel.pause();
+      pair.channel.end();
+      await pair.other.closed();
+      pair.other.send('x'.repeat(48 * 1024)).end();
+      await until('it has begun to come', () => listener.bytes > 0);
+      for (let turn = 0; turn < 20; turn++) await new Promise((resolve) => setImmediate(resolve));
+      const { bytes } = listener;
+      pair.channel.abort(WHY);
+      await until('it is closed', () => listener.closed !== undefined);
+      expect([listener.closed?.failure, listener.bytes, listener.ended]).to.deep.equal([WHY, bytes, false]);
+    });
+
     it('tells an end only when it is resumed, also one that came before anybody received', async () => {
       await using pair = await socketPair(kind);
       pair.other.end();
