@@ -56,7 +56,7 @@ export function spells(bytes: Uint8Array, from: number, name: Uint8Array): boole
   return true;
 }
 
-/** Whether they are exactly those of `name`, but for the letter case. `name` consists of letters, digits and `-`. */
+/** Whether they are exactly those of `name`, but for the letter case. `name` consists of bytes that `LOWER` leaves as they are: lower case letters, digits, `-`, `/`. */
 export function isWord(bytes: Uint8Array, from: number, length: number, name: Uint8Array): boolean {
   if (length !== name.length) return false;
   for (let at = 0; at < length; at++) if ((bytes[from + at]! | LOWER) !== name[at]) return false;

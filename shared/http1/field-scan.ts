@@ -44,7 +44,7 @@ export class FieldScan {
   disguised = false;
   readonly #head: RawHead;
   #requestIds = 0;
-  /** Names that Connection lists, to be left out of `fields`, too. */
+  /** Names that Connection lists, to be left out of what goes on, too. */
   #listed: string[] | undefined;
   readonly #from: number;
   /** Lines that do not go on: where each begins and ends. */

@@ -1,7 +1,7 @@
 /**
  * A head as it goes on: its start line and the field lines that are not left out, as places in the bytes that came.
- * Nothing of it becomes text on the way, which would cost more than all the checks. Valid only while the bytes of the
- * head are.
+ * Nothing of it becomes text on the way, which cost a tenth of a small request. Valid only while the bytes of the head
+ * are.
  */
 import type { RawHead } from './head.ts';
 

@@ -21,11 +21,9 @@ export function connectLending(options: net.TcpNetConnectOpts): LendingSocket {
   return { socket, channel };
 }
 
-/** The channel of a socket that has just been accepted and of which nothing has been read. It lends where it can. */
+/** The channel of a socket that is open. It lends where it can. */
 export function acceptLending(socket: Socket): SocketChannel {
-  // What has been read already would come after what is read from now on.
-  const isFresh = socket.readableLength === 0 && !socket.readableEnded;
-  const lends = isFresh && lendReads(socket, (bytes) => channel.take(bytes));
+  const lends = lendReads(socket, (bytes) => channel.take(bytes));
   if (lends) socket.pause();
   const channel = new SocketChannel(socket, lends);
   return channel;

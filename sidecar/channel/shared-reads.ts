@@ -32,10 +32,12 @@ interface Reading {
 const [BUFFER, CALLBACK] = ['kBuffer', 'kBufferCb'].map(symbolOf);
 
 /**
- * From now on the socket reads into the shared buffer. Nothing may have been read from it yet.
+ * From now on the socket reads into the shared buffer.
  * @returns false when it cannot, and goes on reading as it does
  */
 export function lendReads(socket: Socket, take: Taker): boolean {
+  // What has been read already would come after what is read from now on.
+  if (socket.readableLength > 0 || socket.readableEnded) return false;
   const reading = socket as Socket & Reading;
   const { _handle: handle } = reading;
   if (!BUFFER || !CALLBACK || typeof handle?.useUserBuffer !== 'function') return false;
@@ -47,8 +49,7 @@ export function lendReads(socket: Socket, take: Taker): boolean {
 
 /** For a reader that never pauses: everything that the stream receives, valid during the call. */
 export function readLending(stream: Duplex, take: Taker): void {
-  // What has been read already would come after what is read from now on.
-  const lends = stream instanceof Socket && stream.readableLength === 0 && lendReads(stream, take);
+  const lends = stream instanceof Socket && lendReads(stream, take);
   if (lends) stream.resume();
   else stream.on('data', take);
 }

@@ -71,7 +71,7 @@ export class SocketChannel implements Channel, Flushable {
     this.#receiver = receiver;
     if (this.#isStarted) return;
     this.#isStarted = true;
-    if (!this.lends) this.#socket.on('data', this.#onData);
+    if (!this.lends) this.#socket.on('data', (bytes: Buffer) => this.take(bytes));
     this.#socket.resume();
     if (this.#held) queueMicrotask(this.#deliverHeld);
   }
@@ -154,19 +154,13 @@ export class SocketChannel implements Channel, Flushable {
     this.#send();
   }
 
-  /** What has been read into the shared buffer, valid during this call. */
+  /** What has been read, valid during this call. */
   take(bytes: Buffer): void {
     if (this.#aborted) return;
     this.bytesRead += bytes.length;
     if (this.#held || !this.#wantsMore) this.#hold().hold(bytes);
     else this.#receiver.onBytes(bytes, this.#isTls && bytes.length === FULL_RECORD);
   }
-
-  readonly #onData = (bytes: Buffer): void => {
-    if (this.#aborted) return;
-    this.bytesRead += bytes.length;
-    this.#receiver.onBytes(bytes, this.#isTls && bytes.length === FULL_RECORD);
-  };
 
   readonly #onEnd = (): void => {
     this.#sawEnd = true;

@@ -1,5 +1,5 @@
 import { expect } from 'chai';
-import { readLending } from '../../../sidecar/channel/shared-reads.ts';
+import { lendReads, readLending } from '../../../sidecar/channel/shared-reads.ts';
 import { socketPair } from '../../support/socket-pairs.ts';
 import { until } from '../../support/until.ts';
 
@@ -14,5 +14,17 @@ describe('reads into the shared buffer', () => {
     pair.other.send('two');
     await until('it has come, too', () => kept.length === 2);
     expect(kept.map(String)).to.deep.equal(['two', 'two']);
+  });
+
+  it('do not begin on a socket of which something has been read: it goes on, and nothing changes places', async () => {
+    await using pair = await socketPair('TLS');
+    pair.other.send('one');
+    await until('it waits in the stream', () => pair.socket.readableLength === 3);
+    const kept: Buffer[] = [];
+    readLending(pair.socket, (bytes) => void kept.push(bytes));
+    expect(lendReads(pair.socket, () => {})).to.equal(false);
+    pair.other.send('two');
+    await until('both have come', () => Buffer.concat(kept).length === 6);
+    expect(Buffer.concat(kept).toString()).to.equal('onetwo');
   });
 });
